@@ -1,0 +1,90 @@
+"""Every error the library raises.
+
+ModelCarError                 exit 1
+├── UsageError                exit 2: wrong use, or a bad file
+│   ├── CatalogError          a catalog or site file
+│   └── ReferenceError_       an image reference or a model URI
+├── SourceError               the model's source: Hub or folder
+│   ├── SelectionError        the listing has no weight set that may be chosen
+│   └── VerificationError     bytes that are not what the source says they are
+├── ImageError                building, pushing or reading an image
+│   └── OciRegistryError      the OCI registry's answer (status, code)
+├── MirrorError               skopeo
+├── ModelRegistryError        the Model Registry
+│   └── DriftError            a version that points at another digest
+└── DeployError               the cluster or the inference service
+"""
+
+from typing import ClassVar
+
+
+class ModelCarError(Exception):
+    """Say what failed, why, and what to do; exit with `exit_code`."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, why: str = "", remedy: str = "") -> None:
+        super().__init__(what, why, remedy)
+        self.what, self.why, self.remedy = what, why, remedy
+
+    def __str__(self) -> str:
+        text = f"{self.what}: {self.why}" if self.why else self.what
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class UsageError(ModelCarError):
+    """Wrong use of a command, or input that cannot be used."""
+
+    exit_code = 2
+
+
+class CatalogError(UsageError):
+    """One or more faults in catalog or site files, a line each."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class ReferenceError_(UsageError):
+    """An image reference or a model URI that does not parse."""
+
+
+class SourceError(ModelCarError):
+    """The model's source refused, is missing, or cannot be reached."""
+
+
+class SelectionError(SourceError):
+    """The listing holds no weight set that may be chosen."""
+
+
+class VerificationError(SourceError):
+    """Bytes that are not what the source says they are."""
+
+
+class ImageError(ModelCarError):
+    """An image could not be built, pushed or read."""
+
+
+class OciRegistryError(ImageError):
+    """The OCI registry answered with an error; `status` is HTTP's, 0 when there was no answer."""
+
+    def __init__(self, what: str, why: str = "", remedy: str = "", *, status: int = 0) -> None:
+        super().__init__(what, why, remedy)
+        self.status = status
+
+
+class MirrorError(ModelCarError):
+    """A mirror run of skopeo failed, or its digest is not the source's."""
+
+
+class ModelRegistryError(ModelCarError):
+    """The Model Registry refused or cannot be reached."""
+
+
+class DriftError(ModelRegistryError):
+    """A model version already points at another digest."""
+
+
+class DeployError(ModelCarError):
+    """The inference service was refused, or did not become ready."""

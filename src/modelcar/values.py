@@ -1,0 +1,316 @@
+"""What passes between stages: frozen values, each with a JSON form."""
+
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from modelcar.errors import ReferenceError_
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+SourceKind = Literal["hf", "file"]
+Status = Literal["running", "succeeded", "failed", "skipped", "rendered"]
+
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def to_json(value: Any) -> Json:
+    """Return `value` as JSON types: dataclasses as objects, tuples as lists, digests as text."""
+    if isinstance(value, Digest):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    return typing.cast(Json, value)
+
+
+def from_json(kind: Any, data: Any) -> Any:
+    """Return the value of type `kind` that `to_json` wrote as `data`.
+
+    Unknown keys are ignored and absent ones take their default, so that a record written by
+    another release can still be read.
+    """
+    if kind is Digest:
+        return Digest.parse(data)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: from_json(hints[name], data[name]) for name in hints if name in data})
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        return tuple(from_json(arguments[0], item) for item in data)
+    if origin in (typing.Union, types.UnionType):
+        chosen = next(a for a in arguments if a is not types.NoneType)
+        return None if data is None else from_json(chosen, data)
+    return data
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """A sha256 digest as the OCI image specification writes it."""
+
+    hex: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse `sha256:` and 64 hexadecimal digits; raise ReferenceError_ on anything else."""
+        match = _DIGEST.fullmatch(text)
+        if match is None:
+            raise ReferenceError_(f"digest {text!r}", "it is not sha256: and 64 hex digits")
+        return cls(match[1])
+
+    def __str__(self) -> str:
+        return f"sha256:{self.hex}"
+
+    @property
+    def short(self) -> str:
+        """The first twelve hexadecimal digits, for people."""
+        return self.hex[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where a model comes from: a Hub repository at a revision, or a local folder."""
+
+    kind: SourceKind
+    location: str
+    """`org/name` on the Hub, or the folder's absolute path."""
+    revision: str = ""
+    """Branch, tag or commit on the Hub; empty for a folder."""
+
+    @classmethod
+    def parse(cls, uri: str) -> Self:
+        """Parse `hf://org/name[@revision]` or `file:///folder`; raise ReferenceError_."""
+        scheme, _, rest = uri.partition("://")
+        if scheme == "file" and rest.startswith("/"):
+            return cls("file", rest.rstrip("/") or "/")
+        repo, _, revision = rest.partition("@")
+        if scheme == "hf" and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo):
+            return cls("hf", repo, revision or "main")
+        remedy = "write hf://org/name, hf://org/name@revision or file:///absolute/folder"
+        raise ReferenceError_(f"model URI {uri!r}", "it cannot be read", remedy)
+
+    def at(self, commit: str | None) -> "ModelSource":
+        """Return the same source at `commit`."""
+        return dataclasses.replace(self, revision=commit) if commit else self
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the revision is a commit, which cannot move."""
+        return _COMMIT.fullmatch(self.revision) is not None
+
+    @property
+    def uri(self) -> str:
+        """The source without its revision, as `parse` reads it."""
+        return f"{self.kind}://{self.location}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """What the user says about which files go into the image; patterns are shell globs."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How the model is served: resources are Kubernetes quantities."""
+
+    gpus: int = 1
+    cpu: str = "4"
+    memory: str = "16Gi"
+    memory_limit: str = ""
+    """Empty: the same as `memory`."""
+    tensor_parallel_size: int = 0
+    """0: as many as `gpus`."""
+    max_model_len: int = 0
+    """Tokens; 0: what vLLM chooses."""
+    args: tuple[str, ...] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    runtime: str = "vllm-cuda-runtime"
+    route: bool = True
+    auth: bool = True
+    pull_secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model as the catalog, a URI or the pipeline's parameters name it."""
+
+    name: str
+    version: str
+    source: ModelSource
+    description: str = ""
+    rules: FileRules = FileRules()
+    serving: Serving = field(default_factory=Serving)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of the source; `size` in bytes.
+
+    The Hub gives `sha256` for files in LFS and `blob_id` (git's sha1) for the others; a folder
+    gives neither before its files are read.
+    """
+
+    path: str
+    size: int
+    sha256: Digest | None = None
+    blob_id: str | None = None
+
+    @property
+    def checksum(self) -> str | None:
+        """The strongest checksum the source names, `sha256:…` or `git:…`."""
+        if self.sha256:
+            return str(self.sha256)
+        return f"git:{self.blob_id}" if self.blob_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that does not go into the image, and why; `size` in bytes."""
+
+    path: str
+    size: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLayer:
+    """The files of one layer; `size` is the tar's in bytes, `digest` known when it was built."""
+
+    files: tuple[SourceFile, ...]
+    size: int
+    digest: Digest | None = None
+    reused: bool = False
+    """Whether the target already holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Bytes by what happened to them; in a plan, by what would."""
+
+    downloaded: int = 0
+    uploaded: int = 0
+    reused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one model would put into the image, and what would move."""
+
+    model: str
+    version: str
+    source: ModelSource
+    commit: str | None
+    files: tuple[SourceFile, ...]
+    left_out: tuple[LeftOut, ...]
+    layers: tuple[PlannedLayer, ...]
+    bytes: Moved
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Verified files on disk at one commit."""
+
+    source: ModelSource
+    commit: str | None
+    folder: str
+    files: tuple[SourceFile, ...]
+    downloaded: int = 0
+    """Bytes fetched by this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDigest:
+    """One image: where it stands (`host/repository` or `oci:FOLDER:TAG`) and its digest."""
+
+    name: str
+    digest: Digest
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLayer:
+    """One layer of a built image; `size` in bytes, no paths for a layer of the base."""
+
+    digest: Digest
+    size: int
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltImage:
+    """What `build` made: the image, its layers, and the bytes that moved."""
+
+    image: ImageDigest
+    reference: str
+    """The reference that was asked for, with its tag."""
+    layers: tuple[ImageLayer, ...]
+    bytes: Moved
+    seconds: float
+    changed: bool
+    """False when the target already held this image under this reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version in the Model Registry; ids are the server's."""
+
+    model: str
+    version: str
+    uri: str
+    registered_model_id: str
+    version_id: str
+    artifact_id: str
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An inference service that answers; `seconds` from apply to ready."""
+
+    name: str
+    namespace: str
+    url: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage of one run; `started` in seconds since the epoch, `seconds` its duration."""
+
+    name: str
+    status: Status
+    started: float
+    seconds: float = 0.0
+    detail: str = ""
+    """One line for people: what came out, or what was skipped and why."""
+    error: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """The JSON form of what the stage returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """All stages of one run of one model."""
+
+    model: str
+    version: str
+    status: Status
+    stages: tuple[StageRecord, ...]
+    digest: str = ""
+    mirror: str = ""
+    registered: str = ""
+    endpoint: str = ""
