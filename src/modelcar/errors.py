@@ -72,6 +72,7 @@ class OciRegistryError(ImageError):
     def __init__(self, what: str, why: str = "", remedy: str = "", *, status: int = 0) -> None:
         super().__init__(what, why, remedy)
         self.status = status
+        self.retry_after: str | None = None
 
 
 class MirrorError(ModelCarError):

@@ -40,8 +40,8 @@ def from_json(kind: Any, data: Any) -> Any:
     if kind is Digest:
         return Digest.parse(data)
     if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        return kind(**{name: from_json(hints[name], data[name]) for name in hints if name in data})
+        hints, build = typing.get_type_hints(kind), typing.cast(Any, kind)
+        return build(**{name: from_json(hints[name], data[name]) for name in hints if name in data})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         return tuple(from_json(arguments[0], item) for item in data)
@@ -157,8 +157,8 @@ class Model:
 class SourceFile:
     """One file of the source; `size` in bytes.
 
-    The Hub gives `sha256` for files in LFS and `blob_id` (git's sha1) for the others; a folder
-    gives neither before its files are read.
+    The Hub gives `sha256` for files in LFS and `blob_id` (git's sha1) for the others, whose sha256
+    is known once they were read; a folder gives neither before its files are read.
     """
 
     path: str
@@ -168,10 +168,10 @@ class SourceFile:
 
     @property
     def checksum(self) -> str | None:
-        """The strongest checksum the source names, `sha256:…` or `git:…`."""
-        if self.sha256:
-            return str(self.sha256)
-        return f"git:{self.blob_id}" if self.blob_id else None
+        """The checksum the source names it by, `git:…` or `sha256:…`; the same on every run."""
+        if self.blob_id:
+            return f"git:{self.blob_id}"
+        return str(self.sha256) if self.sha256 else None
 
 
 @dataclass(frozen=True, slots=True)

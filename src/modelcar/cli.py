@@ -1,0 +1,249 @@
+"""The command line: verbs parse, call and print. Heavy modules are imported by the verb."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelcar import __version__
+from modelcar.cli_options import (
+    REFERENCE,
+    Group,
+    chosen_model,
+    common_options,
+    connection_to,
+    image_option,
+    model_options,
+    model_registry_option,
+    show,
+    show_json,
+    shown_progress,
+    work_folder,
+    workdir_option,
+)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="modelcar")
+def main() -> None:
+    """Bring a model from Hugging Face to a vLLM endpoint on OpenShift AI.
+
+    MODEL is a name in models/, a path to such a file, hf://org/name[@revision] or file:///folder.
+    """
+
+
+@main.command()
+@common_options
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+def check(files: tuple[Path, ...], as_json: bool) -> None:
+    """Validate catalog and site FILES, all faults at once; else those of this folder."""
+    from modelcar import catalog
+
+    chosen = files or (*sorted(Path("models").glob("*.yaml")), *sorted(Path().glob("site*.yaml")))
+    catalog.check(chosen)
+    if as_json:
+        show_json({"files": [str(path) for path in chosen], "faults": []})
+
+
+@main.command()
+@common_options
+@click.argument("model")
+def pin(model: str, as_json: bool) -> None:
+    """Resolve the revision and write its commit into MODEL's catalog file."""
+    from modelcar import catalog
+    from modelcar.hub import Hub
+
+    path = catalog.path_of(model)
+    branch = catalog.load(path, pinned=False).source
+    commit = Hub().listing(branch).commit
+    catalog.pin(path, commit)
+    show(commit, {"file": str(path), "commit": commit}, as_json)
+
+
+@main.command()
+@common_options
+@model_options
+@click.option("--to", "target", metavar="REF", help=f"Compare with this target: {REFERENCE}.")
+@workdir_option
+def plan(target: str | None, workdir: Path | None, as_json: bool, **selection: Any) -> None:
+    """Show what MODEL's image would hold and what would move; no weight byte moves."""
+    from modelcar import plan as stage
+    from modelcar import terminal
+    from modelcar.hub import Hub
+    from modelcar.oci.reference import parse_tag
+    from modelcar.oci.store import open_store
+
+    store = open_store(parse_tag(target).location) if target else None
+    made = stage.make(chosen_model(**selection), work_folder(workdir), Hub(), store)
+    if as_json:
+        show_json(terminal.plan_json(made))
+    else:
+        terminal.print_plan(made)
+
+
+@main.command()
+@common_options
+@model_options
+@workdir_option
+def download(workdir: Path | None, as_json: bool, **selection: Any) -> None:
+    """Download MODEL's chosen files, verified, and print their folder."""
+    from modelcar import download as stage
+    from modelcar import plan as planning
+    from modelcar.hub import Hub
+    from modelcar.values import to_json
+
+    work, hub = work_folder(workdir), Hub()
+    made = planning.make(chosen_model(**selection), work, hub)
+    with shown_progress() as shown:
+        snapshot = stage.download(made, made.files, work, hub, shown)
+    show(snapshot.folder, to_json(snapshot), as_json)
+
+
+@main.command()
+@common_options
+@model_options
+@click.option("--to", "target", required=True, metavar="REF", help=f"Push to {REFERENCE}.")
+@click.option(
+    "--base", metavar="REF|scratch", help="What it stands on; scratch: image volumes only."
+)
+@workdir_option
+def build(
+    target: str, base: str | None, workdir: Path | None, as_json: bool, **selection: Any
+) -> None:
+    """Download what is missing, push MODEL's image, and print its digest reference."""
+    from modelcar import build as stage
+    from modelcar import images, terminal
+    from modelcar.hub import Hub
+    from modelcar.oci.reference import parse_tag
+
+    model, reference = chosen_model(**selection), parse_tag(target)
+    with shown_progress() as shown:
+        built = stage.build(
+            model, reference, base or images.BASE, work_folder(workdir), Hub(), shown
+        )
+    show(str(built.image), terminal.build_json(built), as_json)
+
+
+@main.command()
+@common_options
+@click.argument("source")
+@click.argument("destination")
+def mirror(source: str, destination: str, as_json: bool) -> None:
+    """Copy the image SOURCE to DESTINATION with skopeo, under the same digest."""
+    from modelcar import skopeo
+    from modelcar.oci.reference import DigestReference, parse, parse_tag
+
+    origin = parse(source)
+    tag = origin.digest.short if isinstance(origin, DigestReference) else origin.tag
+    image = skopeo.mirror(origin, parse_tag(destination, tag))
+    show(str(image), {"reference": str(image), "digest": str(image.digest)}, as_json)
+
+
+@main.command()
+@common_options
+@click.argument("model")
+@image_option
+@model_registry_option
+@click.option(
+    "--model-registry-ca", default="", metavar="FILE", help="CA certificates it is signed by."
+)
+@click.option("--move-version", is_flag=True, help="Move the version to another digest.")
+def register(
+    model: str,
+    image: str,
+    model_registry: str | None,
+    model_registry_ca: str,
+    move_version: bool,
+    as_json: bool,
+) -> None:
+    """Find or create MODEL's version in the Model Registry, and print its id and URI."""
+    from modelcar import catalog
+    from modelcar.errors import UsageError
+    from modelcar.oci.reference import parse_image
+    from modelcar.register import register as stage
+    from modelcar.values import to_json
+
+    if not model_registry:
+        remedy = "name it with --model-registry or MODEL_REGISTRY_URL"
+        raise UsageError("registering", "no model registry is named", remedy)
+    connection = connection_to(model_registry, model_registry_ca)
+    found = stage(connection, catalog.find(model), parse_image(image), move_version=move_version)
+    show(f"{found.version_id} {found.uri}", to_json(found), as_json)
+
+
+@main.command()
+@common_options
+@click.argument("model")
+@image_option
+@click.option("-n", "--namespace", default="", help="Where to; else the current one.")
+@click.option("--dry-run", is_flag=True, help="Print the manifest and apply nothing.")
+@click.option("--adopt", is_flag=True, help="Take over an InferenceService that another made.")
+@click.option("--timeout", type=float, help="Seconds to wait; else an hour and the time to pull.")
+@click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
+def deploy(
+    model: str,
+    image: str,
+    namespace: str,
+    dry_run: bool,
+    adopt: bool,
+    timeout: float | None,
+    no_smoke: bool,
+    as_json: bool,
+) -> None:
+    """Serve the image as MODEL's InferenceService, wait until it answers, and print its URL."""
+    from modelcar import catalog, cluster
+    from modelcar.oci.reference import parse_image
+    from modelcar.serving import deploy as stage
+    from modelcar.serving.manifest import to_yaml
+    from modelcar.values import to_json
+
+    found, reference = catalog.find(model), parse_image(image).image
+    if dry_run:
+        manifest = stage.render(found, reference, namespace)
+        show(to_yaml(manifest).rstrip(), manifest, as_json)
+        return
+    endpoint = stage.deploy(
+        cluster.connect(),
+        found,
+        reference,
+        cluster.namespace(namespace),
+        adopt=adopt,
+        timeout=timeout,
+        smoke=not no_smoke,
+    )
+    show(endpoint.url, to_json(endpoint), as_json)
+
+
+@main.command()
+@common_options
+@model_options
+@click.option("--site", type=click.Path(path_type=Path), help="The site file; else site.yaml.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Else runs/MODEL.")
+@workdir_option
+def run(
+    site: Path | None, out: Path | None, workdir: Path | None, as_json: bool, **selection: Any
+) -> None:
+    """Run all stages for MODEL here, and print a summary; what has no target is rendered."""
+    from modelcar import run as stages
+    from modelcar import terminal
+    from modelcar.hub import Hub
+    from modelcar.site import Site, load_site
+
+    found = load_site(site or Path("site.yaml")) if site or Path("site.yaml").is_file() else Site()
+    model = chosen_model(**selection)
+    place = (out or Path("runs", model.name)).absolute()
+    address, ca_file = found.model_registry, found.model_registry_ca
+    with shown_progress() as shown:
+        setting = stages.Setting(
+            site=found,
+            out=place,
+            work=work_folder(workdir),
+            hub=Hub("" if found.hub == Site().hub else found.hub),
+            progress=shown,
+            model_registry=connection_to(address, ca_file) if address else None,
+        )
+        record = stages.run(model, setting)
+    if as_json:
+        show_json(terminal.run_json(record))
+    else:
+        terminal.print_run(record, place)

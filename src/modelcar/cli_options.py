@@ -1,0 +1,138 @@
+"""What the verbs share: options, and the wiring from them to the library."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from modelcar.errors import ModelCarError
+
+if TYPE_CHECKING:
+    from modelcar.model_registry import Connection
+    from modelcar.progress import Progress
+    from modelcar.values import Model
+    from modelcar.workfolder import WorkFolder
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+REFERENCE = "host/repository:tag or oci:FOLDER:TAG"
+
+
+class Group(click.Group):
+    """Turns our errors into one line on standard error and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; an interrupt says so and exits 130, as shells expect."""
+        try:
+            return super().invoke(ctx)
+        except ModelCarError as error:
+            click.echo(f"modelcar: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("modelcar: interrupted; the same command goes on where it stopped", err=True)
+            sys.exit(130)
+
+
+def common_options(verb: Verb) -> Verb:
+    """Add --json and -v."""
+    verb = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(verb)
+    return click.option(
+        "-v", "--verbose", is_flag=True, callback=_log, expose_value=False, help="Log more."
+    )(verb)
+
+
+def model_options(verb: Verb) -> Verb:
+    """Add the argument MODEL and what says which of its files are taken."""
+    options = (
+        click.argument("model"),
+        click.option("--include", multiple=True, metavar="GLOB", help="Take these files too."),
+        click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these files out."),
+        click.option(
+            "--allow-pickle", is_flag=True, help="Take pickle weights if there are none other."
+        ),
+    )
+    for option in reversed(options):
+        verb = option(verb)
+    return verb
+
+
+workdir_option = click.option(
+    "--workdir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where files and what is known of them are kept; else MODELCAR_WORKDIR or the cache.",
+)
+
+
+image_option = click.option(
+    "--image", required=True, metavar="REF@sha256:…", help="The image, by its digest."
+)
+model_registry_option = click.option(
+    "--model-registry", envvar="MODEL_REGISTRY_URL", metavar="URL", help="The Model Registry."
+)
+
+
+def chosen_model(
+    model: str, include: tuple[str, ...], exclude: tuple[str, ...], allow_pickle: bool
+) -> "Model":
+    """Return the model that MODEL and the options beside it name."""
+    from modelcar import catalog
+
+    found = catalog.find(model)
+    rules = replace(
+        found.rules,
+        include=(*found.rules.include, *include),
+        exclude=(*found.rules.exclude, *exclude),
+        allow_pickle=allow_pickle or found.rules.allow_pickle,
+    )
+    return replace(found, rules=rules)
+
+
+def work_folder(folder: Path | None) -> "WorkFolder":
+    """Return the work folder named, or the default one."""
+    from modelcar.workfolder import WorkFolder
+
+    return WorkFolder(folder.absolute()) if folder else WorkFolder.default()
+
+
+def connection_to(url: str, ca_file: str) -> "Connection":
+    """Return the connection to a Model Registry; its token is MODEL_REGISTRY_TOKEN or the pod's."""
+    from modelcar.model_registry import Connection
+    from modelcar.trust import service_account_token
+
+    token = os.environ.get("MODEL_REGISTRY_TOKEN") or service_account_token()
+    return Connection(url, token, ca_file)
+
+
+def shown_progress() -> "Progress":
+    """Return bars on a terminal, lines elsewhere."""
+    from modelcar.progress import LogLines
+
+    if sys.stderr.isatty():
+        from modelcar.terminal import Bars
+
+        return Bars()
+    return LogLines()
+
+
+def _log(_: click.Context, __: click.Parameter, verbose: bool) -> None:
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    logging.getLogger("modelcar").setLevel(level)
+
+
+def show(text: str, value: Any, as_json: bool) -> None:
+    """Print a result: `text` for people, `value` for scripts."""
+    if as_json:
+        show_json(value)
+    else:
+        click.echo(text)
+
+
+def show_json(value: Any) -> None:
+    """Print a result as JSON."""
+    click.echo(json.dumps(value, indent=2))

@@ -1,0 +1,135 @@
+"""The Kubernetes API server: how to reach it, as whom, in which namespace, and what it refuses."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelcar.errors import DeployError
+from modelcar.trust import SERVICE_ACCOUNT
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient, Configuration
+    from kubernetes.client.rest import ApiException
+
+_REMEDIES = {
+    401: "log in again (`oc login`): the token is missing or has expired",
+    403: "bind the Role in `manifests/` to this account, or ask for these rights",
+    409: "run again: the object changed meanwhile",
+}
+_LOG_IN = "log in with `oc login`, or name a kubeconfig file in KUBECONFIG"
+
+
+def inside(service_account: Path = SERVICE_ACCOUNT) -> bool:
+    """Return whether this process runs in a pod that may speak to its API server."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ and (service_account / "token").is_file()
+
+
+def connect(
+    kubeconfig: str | None = None, *, service_account: Path = SERVICE_ACCOUNT
+) -> "ApiClient":
+    """Return a client of the cluster; no request is made yet.
+
+    As `oc` does: the file given, else the one in KUBECONFIG, else the pod's service account, else
+    the kubeconfig in the home folder. Raises DeployError.
+    """
+    from kubernetes.client import ApiClient, Configuration
+    from kubernetes.config import ConfigException
+    from yaml import YAMLError
+
+    configuration = Configuration()
+    try:
+        _load(configuration, kubeconfig, service_account)
+    except (ConfigException, YAMLError, OSError) as error:
+        raise DeployError("connecting to the cluster", str(error), _LOG_IN) from error
+    return ApiClient(configuration)
+
+
+def namespace(
+    explicit: str = "", kubeconfig: str | None = None, *, service_account: Path = SERVICE_ACCOUNT
+) -> str:
+    """Return the namespace to work in: the one given, the pod's, or the kubeconfig context's.
+
+    Raises DeployError when none is named: the namespace `default` is never assumed.
+    """
+    found = explicit or _current_namespace(kubeconfig, service_account)
+    if not found:
+        remedy = "name one with --namespace, or choose one with `oc project NAME`"
+        raise DeployError("choosing a namespace", "the kubeconfig context names none", remedy)
+    return found
+
+
+def own_token(api: "ApiClient") -> str:
+    """Return the bearer token that `api` identifies itself with, or nothing."""
+    header = api.configuration.get_api_key_with_prefix("authorization") or ""
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn what the API server refuses, or its silence, into a DeployError about `what`."""
+    from kubernetes.client.rest import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except ApiException as error:
+        raise refusal(what, error) from error
+    except HTTPError as error:
+        remedy = "check the network, the proxy variables and the server in the kubeconfig"
+        raise DeployError(what, f"the API server does not answer ({error})", remedy) from error
+
+
+def refusal(what: str, error: "ApiException") -> DeployError:
+    """Return the DeployError that says why the API server refused."""
+    why = _message(error)
+    if "could not find the requested resource" in why:
+        why = "the cluster does not know InferenceServices"
+        return DeployError(what, why, "install OpenShift AI with KServe, or choose that cluster")
+    remedy = _REMEDIES.get(error.status or 0, "correct what the API server names")
+    return DeployError(what, f"{why} (HTTP {error.status})", remedy)
+
+
+def _message(error: "ApiException") -> str:
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return str(error.reason)
+
+
+def _outside(kubeconfig: str | None, service_account: Path) -> bool:
+    return bool(kubeconfig or os.environ.get("KUBECONFIG")) or not inside(service_account)
+
+
+def _load(configuration: "Configuration", kubeconfig: str | None, service_account: Path) -> None:
+    from kubernetes.config import load_kube_config
+    from kubernetes.config.incluster_config import InClusterConfigLoader
+
+    if _outside(kubeconfig, service_account):
+        load_kube_config(_path(kubeconfig), client_configuration=configuration)
+        return
+    InClusterConfigLoader(
+        token_filename=str(service_account / "token"),
+        cert_filename=str(service_account / "ca.crt"),
+    ).load_and_set(configuration)
+
+
+def _current_namespace(kubeconfig: str | None, service_account: Path) -> str:
+    from kubernetes.config import ConfigException, list_kube_config_contexts
+    from yaml import YAMLError
+
+    if not _outside(kubeconfig, service_account):
+        return (service_account / "namespace").read_text(encoding="utf-8").strip()
+    try:
+        _, active = list_kube_config_contexts(_path(kubeconfig))
+    except (ConfigException, YAMLError, OSError) as error:
+        raise DeployError("choosing a namespace", str(error), _LOG_IN) from error
+    return str(active["context"].get("namespace", ""))
+
+
+def _path(kubeconfig: str | None) -> str:
+    # The client library reads KUBECONFIG when it is imported; what is set later counts as well.
+    return kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"

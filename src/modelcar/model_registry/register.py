@@ -1,0 +1,270 @@
+"""Find or create model, version and artifact, and write what differs."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelcar.errors import DriftError, ModelRegistryError
+from modelcar.model_registry import connection as server
+from modelcar.model_registry.connection import Connection
+from modelcar.values import ImageDigest, Model, ModelVersion
+
+_log = logging.getLogger(__name__)
+
+_DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
+_PAUSES = (0.2, 1.0, 3.0)  # seconds before the second, third and fourth attempt
+_FORMAT = "vLLM"  # what the dashboard matches with a serving runtime's formats
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The pipeline run that made a model: its project, id and name.
+
+    The dashboard links an artifact to its run by these.
+    """
+
+    group: str
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What one call is to find or to bring about."""
+
+    model: Model
+    uri: str
+    properties: Mapping[str, str]
+    run: Lineage | None
+    move: bool
+
+    @property
+    def title(self) -> str:
+        return f"{self.model.name} {self.model.version}"
+
+    @property
+    def artifact_name(self) -> str:
+        return f"{self.model.name}-{self.model.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the server holds: entities of the generated client, or None."""
+
+    model: Any = None
+    version: Any = None
+    artifact: Any = None
+
+
+def register(
+    connection: Connection,
+    model: Model,
+    image: ImageDigest,
+    *,
+    commit: str | None,
+    properties: Mapping[str, str] | None = None,
+    run: Lineage | None = None,
+    move_version: bool = False,
+) -> ModelVersion:
+    """Bring the Model Registry to say that this version of `model` is `image`.
+
+    Only what differs is written; properties that others set stay, empty ones are not sent (the
+    dashboard shows them as labels). The lineage is that of the run that made the image, so it is
+    written with the URI and stays. Raises DriftError when the version points at another digest,
+    unless `move_version` is set: then the old URI is kept as the property `previous_uri`. Raises
+    ModelRegistryError.
+    """
+    source = {"source": model.source.uri, "commit": commit or "", **(properties or {})}
+    given = {key: value for key, value in source.items() if value}
+    wanted = _Wanted(model, image_uri(image), given, run, move_version)
+    try:
+        return asyncio.run(_converge(connection, wanted))
+    except server.client_errors() as error:
+        what = f"registering {wanted.title} in the model registry at {connection.url}"
+        raise ModelRegistryError(what, *server.reason(error, connection)) from error
+
+
+def image_uri(image: ImageDigest) -> str:
+    """Return the URI that KServe mounts, or the image's own name when it is an OCI layout."""
+    return str(image) if image.name.startswith("oci:") else f"oci://{image}"
+
+
+async def _converge(connection: Connection, wanted: _Wanted) -> ModelVersion:
+    """Register; when the server stumbles or another run was faster, start from the first look."""
+    from mr_openapi import ModelRegistryServiceApi
+
+    async with server.open_client(connection) as client:
+        api = ModelRegistryServiceApi(client)
+        for pause in _PAUSES:
+            try:
+                return await _attempt(api, wanted)
+            except server.client_errors() as error:
+                if not server.may_pass(error):
+                    raise
+                _log.info(
+                    "%s: %s; trying again", connection.url, server.reason(error, connection)[0]
+                )
+                await asyncio.sleep(pause)
+        return await _attempt(api, wanted)
+
+
+async def _attempt(api: Any, wanted: _Wanted) -> ModelVersion:
+    """Look everything up and refuse what must be refused, and only then write."""
+    async with asyncio.timeout(server.TIMEOUT):
+        found = await _look_up(api, wanted)
+        _refuse_archived(found, wanted)
+        moved = _is_move(found, wanted)
+        model, model_new = await _write_model(api, wanted, found)
+        version, version_new = await _write_version(api, wanted, found, model.id, moved)
+        artifact, artifact_new = await _write_artifact(api, wanted, found, version.id, moved)
+    changed = model_new or version_new or artifact_new
+    _log.info("%s %s", wanted.title, "is registered" if changed else "was registered already")
+    ids = (model.id, version.id, artifact.id)
+    return ModelVersion(wanted.model.name, wanted.model.version, wanted.uri, *ids, changed)
+
+
+async def _look_up(api: Any, wanted: _Wanted) -> _Found:
+    model = await _or_none(api.find_registered_model(wanted.model.name))
+    if model is None:
+        return _Found()
+    name = wanted.model.version
+    version = await _or_none(api.find_model_version(name, parent_resource_id=model.id))
+    if version is None:
+        return _Found(model)
+    return _Found(model, version, await _artifact_of(api, wanted, version.id))
+
+
+async def _or_none(answer: Awaitable[Any]) -> Any:
+    from mr_openapi.exceptions import NotFoundException
+
+    try:
+        return await answer
+    except NotFoundException:
+        return None
+
+
+async def _artifact_of(api: Any, wanted: _Wanted, version_id: str) -> Any:
+    """Return the version's model artifact, ours by name or else the first.
+
+    The dashboard and the Python client name theirs otherwise; a second one would contradict them.
+    """
+    from mr_openapi import ArtifactTypeQueryParam, ModelArtifact
+
+    kind = ArtifactTypeQueryParam.MODEL_MINUS_ARTIFACT
+    answer = await api.get_model_version_artifacts(version_id, artifact_type=kind, page_size="100")
+    artifacts = [item.actual_instance for item in answer.items or []]
+    models = [artifact for artifact in artifacts if isinstance(artifact, ModelArtifact)]
+    ours = [artifact for artifact in models if artifact.name == wanted.artifact_name]
+    return next(iter(ours or models), None)
+
+
+def _refuse_archived(found: _Found, wanted: _Wanted) -> None:
+    for kind, entity in (("model", found.model), ("version", found.version)):
+        if entity is not None and entity.state == "ARCHIVED":
+            remedy = "restore it in the dashboard, or register under another version"
+            raise ModelRegistryError(
+                f"registering {wanted.title}", f"the {kind} is archived", remedy
+            )
+
+
+def _is_move(found: _Found, wanted: _Wanted) -> bool:
+    """Return whether the version is to be moved to another digest; refuse what was not asked for.
+
+    The same digest under another name is no drift: a mirror may stand elsewhere tomorrow.
+    """
+    uri = found.artifact.uri if found.artifact else None
+    if not uri or _digest(uri) == _digest(wanted.uri):
+        return False
+    if not wanted.move:
+        why = f"it points at {_digest(uri)}, and this image is {_digest(wanted.uri)}"
+        remedy = "register under another version, or move this one with --move-version"
+        raise DriftError(f"{wanted.title} in the model registry", why, remedy)
+    return True
+
+
+def _digest(uri: str) -> str:
+    match = _DIGEST.search(uri)
+    return match[1] if match else uri
+
+
+async def _write_model(api: Any, wanted: _Wanted, found: _Found) -> tuple[Any, bool]:
+    from mr_openapi import RegisteredModelCreate, RegisteredModelUpdate
+
+    text = wanted.model.description
+    if found.model is None:
+        fresh = RegisteredModelCreate(name=wanted.model.name, description=text or None)
+        return await api.create_registered_model(fresh), True
+    if not text or found.model.description == text:
+        return found.model, False
+    change = RegisteredModelUpdate(description=text, state=None)
+    return await api.update_registered_model(found.model.id, change), True
+
+
+async def _write_version(
+    api: Any, wanted: _Wanted, found: _Found, model_id: str, moved: bool
+) -> tuple[Any, bool]:
+    from mr_openapi import ModelVersionCreate, ModelVersionUpdate
+
+    # Before the artifact: a run that dies between the two still knows the old URI next time.
+    previous = {"previous_uri": found.artifact.uri} if moved else {}
+    kept = found.version.custom_properties or {} if found.version else {}
+    missing = _missing(kept, {**wanted.properties, **previous})
+    properties = {**kept, **missing}
+    if found.version is None:
+        name = wanted.model.version
+        fresh = ModelVersionCreate(
+            name=name, registeredModelId=model_id, customProperties=properties
+        )
+        return await api.create_model_version(fresh), True
+    if not missing:
+        return found.version, False
+    # The server replaces the whole map, so the properties of others go along.
+    change = ModelVersionUpdate(customProperties=properties, state=None)
+    return await api.update_model_version(found.version.id, change), True
+
+
+def _missing(kept: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    from mr_openapi import MetadataStringValue, MetadataValue
+
+    def value(text: str) -> Any:
+        kind = "MetadataStringValue"
+        return MetadataValue(MetadataStringValue(string_value=text, metadataType=kind))
+
+    wanted = {key: value(text) for key, text in given.items()}
+    return {key: item for key, item in wanted.items() if kept.get(key) != item}
+
+
+async def _write_artifact(
+    api: Any, wanted: _Wanted, found: _Found, version_id: str, moved: bool
+) -> tuple[Any, bool]:
+    from mr_openapi import Artifact, ModelArtifact, ModelArtifactUpdate
+
+    fields = _artifact_fields(wanted, found.artifact, moved)
+    if found.artifact is None:
+        fresh = ModelArtifact(name=wanted.artifact_name, state="LIVE", **fields)
+        answer = await api.upsert_model_version_artifact(version_id, Artifact(fresh))
+        return answer.actual_instance, True
+    if not fields:
+        return found.artifact, False
+    change = ModelArtifactUpdate(state=None, **fields)
+    return await api.update_model_artifact(found.artifact.id, change), True
+
+
+def _artifact_fields(wanted: _Wanted, found: Any, moved: bool) -> dict[str, str]:
+    """Return the artifact's fields that differ from what the server holds."""
+    fields = {"uri": wanted.uri}
+    if found is None or moved:
+        run = wanted.run or Lineage("", "", "")
+        fields |= {
+            "modelFormatName": _FORMAT,
+            "modelSourceKind": "kfp" if wanted.run else "",
+            "modelSourceClass": "pipelinerun" if wanted.run else "",
+            "modelSourceGroup": run.group,
+            "modelSourceId": run.id,
+            "modelSourceName": run.name,
+        }
+    there = found.to_dict() if found else {}
+    return {name: text for name, text in fields.items() if there.get(name, "") != text}

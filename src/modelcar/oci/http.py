@@ -1,0 +1,268 @@
+"""Authorised HTTP requests to one repository of an OCI registry.
+
+Authentication: the Docker token specification ("Token Authentication Specification"), and Basic.
+"""
+
+import json
+import logging
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, SSLError
+
+from modelcar import trust
+from modelcar.errors import OciRegistryError
+from modelcar.oci.auth import Credential
+from modelcar.oci.reference import Repository
+
+Body = Callable[[], Iterable[bytes]]
+Response = urllib3.BaseHTTPResponse
+T = TypeVar("T")
+
+ATTEMPTS: Final = 5
+TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
+# A registry may assemble a blob of many gigabytes before it answers.
+_TIMEOUT: Final = urllib3.Timeout(connect=10, read=600)
+_TOKEN_MARGIN: Final = 30.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a `WWW-Authenticate` header asks for."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+
+def parse_challenge(header: str) -> Challenge:
+    """Parse a `WWW-Authenticate` header (RFC 9110, section 11.6.1); one challenge."""
+    scheme, _, rest = header.partition(" ")
+    pairs = re.findall(r'(\w+)="([^"]*)"', rest)
+    return Challenge(scheme.lower(), dict(pairs))
+
+
+def backoff(attempt: int, retry_after: str | None = None) -> float:
+    """Return the seconds to wait before try `attempt` + 1: doubled each time, with jitter."""
+    if retry_after and retry_after.isdecimal():
+        return min(float(retry_after), 120.0)
+    return float(min(0.5 * 2**attempt, 30.0) * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+class Session:
+    """Sends requests to one repository, with a token that is renewed when it is refused."""
+
+    def __init__(self, repository: Repository, credential: Credential | None) -> None:
+        self.repository = repository
+        self._credential = credential
+        self._pool = urllib3.PoolManager(
+            maxsize=8, retries=False, timeout=_TIMEOUT, ssl_context=trust.tls_context()
+        )
+        self._root = ""
+        self._scopes = {f"repository:{repository.path}:pull,push"}
+        self._challenge: Challenge | None = None
+        self._authorization, self._expires = "", float("inf")
+        self._lock = threading.Lock()
+
+    def add_scope(self, path: str) -> None:
+        """Ask for the right to pull from repository `path` too, as a mount needs."""
+        scope = f"repository:{path}:pull"
+        if scope not in self._scopes:
+            self._scopes.add(scope)
+            self._expires = 0.0
+
+    def url(self, path: str) -> str:
+        """Return the address of `path` below this repository, such as `blobs/uploads/`."""
+        return f"{self._base()}/v2/{self.repository.path}/{path}"
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        accept: tuple[int, ...] = (200,),
+        headers: Mapping[str, str] | None = None,
+        body: Body | bytes | None = None,
+        stream: bool = False,
+    ) -> Response:
+        """Send one request, with a second try when the token was refused.
+
+        Raises OciRegistryError for any status not in `accept`, status 0 for no answer. `body` is
+        called anew for each try.
+        """
+        response = self._once(method, url, headers or {}, body, stream)
+        if response.status == 401 and self._renew(response):
+            response = self._once(method, url, headers or {}, body, stream)
+        if response.status not in accept:
+            raise self._refused(method, url, response)
+        return response
+
+    def retry(self, method: str, url: str, **options: Any) -> Response:
+        """Send as `send` does, again after a pause when the fault may pass."""
+        return retrying(lambda: self.send(method, url, **options), f"{method} {_path(url)}")
+
+    def resolve(self, base: str, location: str) -> str:
+        """Return the absolute address of a `Location` header."""
+        return urljoin(base, location)
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | bytes | None,
+        stream: bool,
+    ) -> Response:
+        sent = {"User-Agent": "modelcar", **headers, **self._authorize(url)}
+        content = body() if callable(body) else body
+        try:
+            return self._pool.request(
+                method, url, headers=sent, body=content, preload_content=not stream, redirect=False
+            )
+        except (HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    def _authorize(self, url: str) -> dict[str, str]:
+        # A registry may send an upload or a blob to another host; the token is not for that one.
+        if urlsplit(url).netloc != self.repository.host:
+            return {}
+        with self._lock:
+            if self._challenge is not None and time.monotonic() > self._expires:
+                self._authorization = self._obtain(self._challenge)
+            return {"Authorization": self._authorization} if self._authorization else {}
+
+    def _renew(self, response: Response) -> bool:
+        header = response.headers.get("WWW-Authenticate", "")
+        if not header:
+            return False
+        response.drain_conn()
+        with self._lock:
+            self._challenge = parse_challenge(header)
+            before = self._authorization
+            self._authorization = self._obtain(self._challenge)
+            return bool(self._authorization) and (
+                self._authorization != before or self._challenge.scheme == "bearer"
+            )
+
+    def _obtain(self, challenge: Challenge) -> str:
+        basic = self._basic()
+        if challenge.scheme != "bearer":
+            self._expires = float("inf")
+            return basic
+        scopes = [("scope", scope) for scope in sorted(self._scopes)]
+        query = [("service", challenge.parameters.get("service", "")), *scopes]
+        url = f"{challenge.parameters.get('realm', '')}?{urlencode(query)}"
+        headers = {"Authorization": basic} if basic else {}
+        answer = self._token(url, headers)
+        self._expires = time.monotonic() + float(answer.get("expires_in", 60)) - _TOKEN_MARGIN
+        return f"Bearer {answer.get('token') or answer.get('access_token', '')}"
+
+    def _token(self, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
+        host = urlsplit(url).hostname or ""
+        if not url.startswith("https://") and not trust.is_loopback(host):
+            why = f"its token service is {url.partition('?')[0]}, which is not HTTPS"
+            raise OciRegistryError(f"logging in to {self.repository.host}", why)
+        try:
+            response = self._pool.request("GET", url, headers=headers)
+        except (HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+        if response.status != 200:
+            raise self._refused("GET", url, response)
+        answer = json.loads(response.data)
+        return answer if isinstance(answer, dict) else {}
+
+    def _basic(self) -> str:
+        if self._credential is None:
+            return ""
+        pair = f"{self._credential.username}:{self._credential.password}"
+        return str(urllib3.make_headers(basic_auth=pair)["authorization"])
+
+    def _base(self) -> str:
+        if not self._root:
+            self._root = f"{self._scheme()}://{self.repository.host}"
+        return self._root
+
+    def _scheme(self) -> str:
+        if not trust.is_loopback(self.repository.host):
+            return "https"
+        try:
+            self._pool.request("GET", f"https://{self.repository.host}/v2/", timeout=10)
+        except SSLError as error:
+            if "CERTIFICATE" not in str(error).upper():
+                return "http"
+            raise self._unreachable(error) from error
+        except (HTTPError, OSError):
+            return "http"
+        return "https"
+
+    def _unreachable(self, error: Exception) -> OciRegistryError:
+        remedy = "check the host name, the network and the proxy settings"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            remedy = f"name the CA's file in {trust.CA_VARIABLE}"
+        return OciRegistryError(f"OCI registry {self.repository.host}", _reason(error), remedy)
+
+    def _refused(self, method: str, url: str, response: Response) -> OciRegistryError:
+        what = f"{method} {_path(url)} at OCI registry {self.repository.host}"
+        why = f"HTTP {response.status}{_codes(response)}"
+        error = OciRegistryError(
+            what, why, _remedy(self.repository, response), status=response.status
+        )
+        error.retry_after = response.headers.get("Retry-After")
+        response.drain_conn()
+        return error
+
+
+def retrying(attempt: Callable[[], T], what: str) -> T:
+    """Return what `attempt` returns; call it up to five times while the fault may pass."""
+    for tried in range(ATTEMPTS):
+        try:
+            return attempt()
+        except OciRegistryError as error:
+            if tried == ATTEMPTS - 1 or error.status not in TRANSIENT | {0}:
+                raise
+            pause = backoff(tried, error.retry_after)
+            log.warning("%s; try %d of %d in %.1f s", error, tried + 2, ATTEMPTS, pause)
+            time.sleep(pause)
+    raise AssertionError(what)
+
+
+def _path(url: str) -> str:
+    # Queries hold upload state and signatures that are nobody's to read.
+    return urlsplit(url).path
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).split(": ", 1)[-1] if isinstance(error, HTTPError) else str(error)
+    return text or type(error).__name__
+
+
+def _codes(response: Response) -> str:
+    """Return the codes and messages of the error body (distribution spec, "Error codes")."""
+    try:
+        errors = json.loads(response.data or b"{}").get("errors", [])
+        texts = [f"{e.get('code')}: {e.get('message')}" for e in errors]
+    except (ValueError, AttributeError, TypeError):
+        return ""
+    return f" ({'; '.join(texts)})" if texts else ""
+
+
+def _remedy(repository: Repository, response: Response) -> str:
+    match response.status:
+        case 401 | 403:
+            return f"log in with the right to push: `skopeo login {repository.host}`"
+        case 404:
+            return f"check that the repository {repository.path} exists and may be read"
+        case 413:
+            return "the layer is above the registry's limit: raise it there"
+        case 429:
+            return "the registry limits the rate: try again later"
+        case status if status >= 500:
+            return "the registry has a fault: try again, or look at its log"
+    return ""

@@ -1,0 +1,78 @@
+"""A model layer as a recipe: an uncompressed GNU tar that streams, the same bytes on any machine.
+
+Uncompressed, since weights do not compress and a layer's digest is then its diff_id. GNU format,
+since scanners reject PAX headers of files above 8 GiB. No clock, owner or umask enters.
+"""
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+from modelcar.values import Digest, SourceFile
+
+ROOT: Final = PurePosixPath("models")
+"""KServe looks for the model below /models."""
+RULES: Final = 1
+"""The version of the rules by which files become bytes of a layer; part of each layer's key."""
+_BLOCK: Final = 512
+Open = Callable[[SourceFile], Iterable[bytes]]
+
+
+def key(files: Sequence[SourceFile]) -> Digest | None:
+    """Return what the layer's bytes follow from, None while a checksum is not known.
+
+    Two layers of one key have one digest, so that a layer can be recognised without reading it.
+    """
+    if any(file.checksum is None for file in files):
+        return None
+    rows = [[file.path, file.size, file.checksum] for file in files]
+    text = json.dumps([RULES, str(ROOT), rows], separators=(",", ":"), ensure_ascii=False)
+    return Digest(hashlib.sha256(text.encode()).hexdigest())
+
+
+def size(files: Sequence[SourceFile]) -> int:
+    """Return the tar's size in bytes."""
+    headers = sum(len(_folder(path)) for path in _folders(files))
+    bodies = sum(len(_header(file)) + file.size + _padding(file.size) for file in files)
+    return headers + bodies + 2 * _BLOCK
+
+
+def stream(files: Sequence[SourceFile], read: Open) -> Iterator[bytes]:
+    """Yield the tar's bytes: the folders, the files, two empty blocks."""
+    for path in _folders(files):
+        yield _folder(path)
+    for file in files:
+        yield _header(file)
+        yield from read(file)
+        yield bytes(_padding(file.size))
+    yield bytes(2 * _BLOCK)
+
+
+def _folders(files: Sequence[SourceFile]) -> list[PurePosixPath]:
+    found = {ROOT}
+    for file in files:
+        found.update(path for path in (ROOT / file.path).parents if path.is_relative_to(ROOT))
+    return sorted(found)
+
+
+def _folder(path: PurePosixPath) -> bytes:
+    info = tarfile.TarInfo(f"{path}/")
+    info.type, info.mode = tarfile.DIRTYPE, 0o755
+    return _bytes(info)
+
+
+def _header(file: SourceFile) -> bytes:
+    info = tarfile.TarInfo(str(ROOT / file.path))
+    info.size, info.mode = file.size, 0o644
+    return _bytes(info)
+
+
+def _bytes(info: tarfile.TarInfo) -> bytes:
+    return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
+
+
+def _padding(length: int) -> int:
+    return -length % _BLOCK

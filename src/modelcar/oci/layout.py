@@ -1,0 +1,137 @@
+"""An OCI image layout: a folder with blobs and an index (image specification, "Image Layout")."""
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from modelcar.errors import ImageError
+from modelcar.oci.reference import Layout, Location
+from modelcar.oci.store import INDEX, Content, RawManifest
+from modelcar.values import Digest
+
+_NAME: Final = "org.opencontainers.image.ref.name"
+_BLOCK: Final = 1 << 20
+
+
+class OciLayout:
+    """Holds images in a folder; every file appears whole, by a rename."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.location: Location = layout
+        self._folder = layout.folder
+        self._blobs = layout.folder / "blobs" / "sha256"
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Return whether the blob's file is here."""
+        return (self._blobs / digest.hex).is_file()
+
+    def push_blob(self, content: Content, size: int) -> Digest:
+        """Write `size` bytes and return their digest; raise ImageError when the disk refuses."""
+        sha256 = hashlib.sha256()
+        with self._writing() as file:
+            with file.open("wb") as stream:
+                for block in content():
+                    sha256.update(block)
+                    stream.write(block)
+                stream.flush()
+                os.fsync(stream.fileno())
+            digest = Digest(sha256.hexdigest())
+            file.replace(self._blobs / digest.hex)
+        return digest
+
+    def open_blob(self, digest: Digest) -> Iterator[bytes]:
+        """Yield the blob's bytes and compare their digest at the end; raise ImageError."""
+        sha256 = hashlib.sha256()
+        try:
+            with (self._blobs / digest.hex).open("rb") as stream:
+                while block := stream.read(_BLOCK):
+                    sha256.update(block)
+                    yield block
+        except FileNotFoundError as error:
+            what = f"blob {digest} of {self.location}"
+            raise ImageError(what, "it is missing", "write the layout again") from error
+        if sha256.hexdigest() != digest.hex:
+            why = f"its bytes have the digest sha256:{sha256.hexdigest()}"
+            raise ImageError(f"blob {digest} of {self.location}", why, "write the layout again")
+
+    def manifest(self, name: str | Digest) -> RawManifest | None:
+        """Return the manifest of a tag or digest, None when there is none."""
+        for entry in self._index()["manifests"]:
+            if name in (entry.get("annotations", {}).get(_NAME), Digest.parse(entry["digest"])):
+                digest = Digest.parse(entry["digest"])
+                return RawManifest(entry["mediaType"], b"".join(self.open_blob(digest)))
+        if isinstance(name, Digest) and self.has_blob(name):  # a child of an index
+            content = b"".join(self.open_blob(name))
+            return RawManifest(str(json.loads(content).get("mediaType", "")), content)
+        return None
+
+    def put_manifest(self, manifest: RawManifest, tag: str) -> None:
+        """Store the manifest, then name it `tag` in the index unless that is empty."""
+        self.push_blob(lambda: [manifest.content], len(manifest.content))
+        entry: dict[str, Any] = {
+            "mediaType": manifest.media_type,
+            "digest": str(manifest.digest),
+            "size": len(manifest.content),
+        }
+        if tag:
+            entry["annotations"] = {_NAME: tag}
+        with self._locked():
+            index = self._index()
+            index["manifests"] = [e for e in index["manifests"] if not _same(e, entry)] + [entry]
+            self._write("index.json", index)
+
+    def mount_blob(self, digest: Digest, source: Location) -> bool:
+        """Return False: a layout takes nothing over from elsewhere."""
+        return False
+
+    def _index(self) -> dict[str, Any]:
+        path = self._folder / "index.json"
+        if not path.is_file():
+            return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+        try:
+            index = json.loads(path.read_text(encoding="utf-8"))
+            return {**index, "manifests": list(index["manifests"])}
+        except (ValueError, KeyError, TypeError) as error:
+            remedy = "remove the folder, or name another"
+            raise ImageError(f"{path}", "it is no OCI image index", remedy) from error
+
+    def _write(self, name: str, value: dict[str, Any]) -> None:
+        with self._writing() as file:
+            file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+            file.replace(self._folder / name)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Path]:
+        try:
+            self._blobs.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".partial-", dir=self._folder)
+            os.close(handle)
+            file = Path(name)
+            file.chmod(0o644)
+            try:
+                yield file
+            finally:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            remedy = "free space or name another folder"
+            raise ImageError(f"writing to {self.location}", str(error), remedy) from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # The marker file of every layout serves as the lock: two builds keep both their tags.
+        with (self._folder / "oci-layout").open("a+", encoding="utf-8") as marker:
+            fcntl.flock(marker, fcntl.LOCK_EX)
+            if marker.tell() == 0:
+                marker.write('{"imageLayoutVersion":"1.0.0"}')
+            yield
+
+
+def _same(entry: dict[str, Any], other: dict[str, Any]) -> bool:
+    tags = [e.get("annotations", {}).get(_NAME) for e in (entry, other)]
+    return tags[0] == tags[1] and (tags[1] is not None or entry["digest"] == other["digest"])

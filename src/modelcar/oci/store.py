@@ -1,0 +1,68 @@
+"""What an OCI registry's repository and an OCI layout have in common: they hold images."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from modelcar.oci.reference import Layout, Location, Repository
+from modelcar.values import Digest
+
+Content = Callable[[], Iterable[bytes]]
+"""Gives the bytes of a blob; called anew for each try."""
+
+MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+INDEX: Final = "application/vnd.oci.image.index.v1+json"
+CONFIG: Final = "application/vnd.oci.image.config.v1+json"
+LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
+DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+
+
+@dataclass(frozen=True, slots=True)
+class RawManifest:
+    """A manifest or index as it was pushed, byte for byte."""
+
+    media_type: str
+    content: bytes
+
+    @property
+    def digest(self) -> Digest:
+        """The digest that names it."""
+        return Digest(hashlib.sha256(self.content).hexdigest())
+
+
+class ImageStore(Protocol):
+    """One place that holds images: a repository, or a layout folder."""
+
+    location: Location
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Return whether the blob is here, without reading it."""
+
+    def push_blob(self, content: Content, size: int) -> Digest:
+        """Store `size` bytes and return their digest, computed while they go by."""
+
+    def open_blob(self, digest: Digest) -> Iterator[bytes]:
+        """Yield the blob's bytes; raise ImageError when they are not what the digest says."""
+
+    def manifest(self, name: str | Digest) -> RawManifest | None:
+        """Return the manifest of a tag or digest, None when there is none."""
+
+    def put_manifest(self, manifest: RawManifest, tag: str) -> None:
+        """Store the manifest by its digest, then under `tag` unless that is empty."""
+
+    def mount_blob(self, digest: Digest, source: Location) -> bool:
+        """Take a blob over from another repository of the same registry; False if it must move."""
+
+
+def open_store(location: Location) -> ImageStore:
+    """Return the store that `location` names."""
+    from modelcar.oci.layout import OciLayout
+    from modelcar.oci.registry import OciRepository
+
+    match location:
+        case Repository():
+            return OciRepository(location)
+        case Layout():
+            return OciLayout(location)

@@ -1,0 +1,173 @@
+"""Deploying one image as an InferenceService: look up, apply what differs, wait, ask it."""
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from modelcar import cluster
+from modelcar.errors import DeployError
+from modelcar.serving.check import check
+from modelcar.serving.manifest import Manifest, inference_service, service_name
+from modelcar.serving.objects import FIELD_MANAGER, Objects, find_service
+from modelcar.serving.rollout import Rollout
+from modelcar.serving.smoke import smoke as ask
+from modelcar.values import Endpoint, ImageDigest, Model, ModelVersion
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+log = logging.getLogger(__name__)
+
+_BASE_TIMEOUT = 3600.0
+_PULL_RATE = 20e6
+"""Bytes per second of a cold pull, slow but seen: 140 GB take about 77 minutes."""
+_SETTLE = 60.0
+
+
+def render(
+    model: Model,
+    image: ImageDigest,
+    namespace: str,
+    *,
+    registered: ModelVersion | None = None,
+    model_registry_name: str = "",
+) -> Manifest:
+    """Return the InferenceService that `deploy` would apply; raise DeployError for its faults."""
+    manifest = inference_service(
+        model,
+        image,
+        namespace,
+        registered=registered,
+        model_registry_name=model_registry_name,
+    )
+    faults = check(manifest, image.digest)
+    if faults:
+        remedy = "correct the model's serving section"
+        raise DeployError(f"deploying {model.name}", "; ".join(faults), remedy)
+    return manifest
+
+
+def deploy(
+    api: "ApiClient",
+    model: Model,
+    image: ImageDigest,
+    namespace: str,
+    *,
+    registered: ModelVersion | None = None,
+    model_registry_name: str = "",
+    image_bytes: int = 0,
+    timeout: float | None = None,
+    settle: float = _SETTLE,
+    adopt: bool = False,
+    smoke: bool = True,
+    token: str = "",
+    ca_file: str = "",
+) -> Endpoint:
+    """Serve `image`, and return the endpoint once it answers.
+
+    An InferenceService that is as it should be is not written. One that another made is refused,
+    unless `adopt`. `timeout` is in seconds, by default an hour and the time to pull `image_bytes`;
+    what cannot heal is waited for `settle` seconds. `token` and `ca_file` are for the smoke test;
+    without a token, the one of `api` is shown. Raises DeployError.
+    """
+    began = time.monotonic()
+    manifest = render(
+        model,
+        image,
+        namespace,
+        registered=registered,
+        model_registry_name=model_registry_name,
+    )
+    name, objects = manifest["metadata"]["name"], Objects(api, namespace)
+    with cluster.asking(f"applying {namespace}/{name}"):
+        _converge(objects, manifest, adopt=adopt)
+    patience = _BASE_TIMEOUT + image_bytes / _PULL_RATE if timeout is None else timeout
+    service = Rollout(objects, name, patience, settle).wait(image.digest)
+    url = endpoint_url(service, inside=cluster.inside())
+    if smoke:
+        _try_out(url, name, token or _own_token(api, model, url), ca_file)
+    return Endpoint(name, namespace, url, round(time.monotonic() - began, 1))
+
+
+def applied_url(api: "ApiClient", model: Model, namespace: str) -> str:
+    """Return where the model's live service answers, or nothing; raise DeployError."""
+    service = find_service(api, service_name(model), namespace)
+    return _url(service, inside=cluster.inside()) if service else ""
+
+
+def endpoint_url(service: Manifest, *, inside: bool) -> str:
+    """Return where a ready service answers, for a caller `inside` the cluster or outside it.
+
+    Raises DeployError when the status names no address.
+    """
+    url = _url(service, inside=inside)
+    if url:
+        return url
+    what = f"deploying {service['metadata']['name']}"
+    raise DeployError(what, "it is ready, yet its status names no URL", "look at its Route")
+
+
+def _converge(objects: Objects, manifest: Manifest, *, adopt: bool) -> None:
+    """Apply `manifest` where the live object would come out different."""
+    name = manifest["metadata"]["name"]
+    live = objects.service(name)
+    if live is None:
+        # Without force: one that another makes in this moment is refused as well.
+        objects.apply(manifest, force=False)
+        log.info("%s: created", name)
+        return
+    ours = _made_by_us(live)
+    _refuse(live, ours or adopt)
+    # The server itself says what would change: with its defaults, webhooks and quantities.
+    preview = objects.apply(manifest, force=True, dry_run=True)
+    if ours and _substance(preview) == _substance(live):
+        log.info("%s: unchanged", name)
+        return
+    objects.apply(manifest, force=True)
+    log.info("%s: updated", name)
+
+
+def _refuse(live: Manifest, allowed: bool) -> None:
+    name = live["metadata"]["name"]
+    what = f"applying {live['metadata']['namespace']}/{name}"
+    if "deletionTimestamp" in live["metadata"]:
+        raise DeployError(what, "it is being deleted", "run again when it is gone")
+    if not allowed:
+        makers = sorted({f["manager"] for f in live["metadata"].get("managedFields", ())})
+        why = f"an InferenceService of this name was made by {', '.join(makers) or 'another'}"
+        raise DeployError(what, why, "take it over with --adopt, or give the model another name")
+
+
+def _made_by_us(live: Manifest) -> bool:
+    fields = live["metadata"].get("managedFields", ())
+    return any(f["manager"] == FIELD_MANAGER and f["operation"] == "Apply" for f in fields)
+
+
+def _substance(service: Manifest) -> dict[str, Any]:
+    """Return the object without what the server counts up, and without its status."""
+    counted = ("managedFields", "resourceVersion", "generation")
+    metadata = {k: v for k, v in service["metadata"].items() if k not in counted}
+    return {"metadata": metadata, "spec": service["spec"]}
+
+
+def _url(service: Manifest, *, inside: bool) -> str:
+    status = service.get("status", {})
+    internal, external = status.get("address", {}).get("url", ""), status.get("url", "")
+    return str((internal or external) if inside else (external or internal))
+
+
+def _own_token(api: "ApiClient", model: Model, url: str) -> str:
+    """Return the caller's token for the service's auth proxy, which asks the cluster about it."""
+    if not model.serving.auth or urlsplit(url).scheme != "https":
+        return ""
+    return cluster.own_token(api)
+
+
+def _try_out(url: str, name: str, token: str, ca_file: str) -> None:
+    host = urlsplit(url).hostname or ""
+    if host.endswith((".svc", ".svc.cluster.local")) and not cluster.inside():
+        log.warning("%s: not tried out: %s is only reached inside the cluster", name, url)
+        return
+    result = ask(url, name, token=token, ca_file=ca_file)
+    log.info("%s: first token after %.2f s: %r", name, result.seconds_to_first_token, result.text)

@@ -1,0 +1,160 @@
+"""The InferenceService of a model, as the OpenShift AI dashboard would make it."""
+
+import hashlib
+import re
+from typing import Any
+
+from modelcar.errors import DeployError
+from modelcar.oci.reference import Layout, parse_image
+from modelcar.values import ImageDigest, Model, ModelVersion, Serving
+
+Manifest = dict[str, Any]
+
+API_VERSION = "serving.kserve.io/v1beta1"
+KIND = "InferenceService"
+GPU = "nvidia.com/gpu"
+MAX_NAME = 53  # the predictor's Service is NAME-predictor, and ends at 63
+
+
+def inference_service(
+    model: Model,
+    image: ImageDigest,
+    namespace: str,
+    *,
+    registered: ModelVersion | None = None,
+    model_registry_name: str = "",
+) -> Manifest:
+    """Return the InferenceService that serves `image`; raise DeployError for an image in a layout.
+
+    Neither `--model` nor `--served-model-name` is an argument: the runtime has both, KServe appends
+    ours after them, and vLLM believes the last.
+    """
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {
+            "name": service_name(model),
+            "namespace": namespace,
+            "labels": _labels(model.serving, registered, model_registry_name),
+            "annotations": _annotations(model),
+        },
+        "spec": {"predictor": _predictor(model.serving, image)},
+    }
+
+
+def service_name(model: Model) -> str:
+    """Return the model's name as KServe takes one: a letter, then letters, digits and hyphens.
+
+    At most 53 characters: a longer one is cut, and ends in a short hash of the whole.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", model.name.lower()).strip("-")
+    if not name[:1].isalpha():
+        name = f"m-{name}".rstrip("-")
+    if len(name) <= MAX_NAME:
+        return name
+    mark = hashlib.sha256(model.name.encode()).hexdigest()[:8]
+    return f"{name[: MAX_NAME - 9].rstrip('-')}-{mark}"
+
+
+def to_yaml(manifest: Manifest) -> str:
+    """Return the manifest as YAML, its keys in the order in which people read them."""
+    import yaml
+
+    return yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)
+
+
+def _labels(
+    serving: Serving, registered: ModelVersion | None, model_registry_name: str
+) -> dict[str, str]:
+    labels = {"opendatahub.io/dashboard": "true"}
+    if serving.route:
+        labels["networking.kserve.io/visibility"] = "exposed"
+    if registered:
+        # From these, the cluster's controller links the deployment in the Model Registry.
+        prefix = "modelregistry.opendatahub.io"
+        labels[f"{prefix}/registered-model-id"] = registered.registered_model_id
+        labels[f"{prefix}/model-version-id"] = registered.version_id
+        if model_registry_name:
+            labels[f"{prefix}/name"] = model_registry_name
+    return labels
+
+
+def _annotations(model: Model) -> dict[str, str]:
+    annotations = {"openshift.io/display-name": model.name}
+    if model.description:
+        annotations["openshift.io/description"] = model.description
+    # Said aloud: the default was Serverless in some releases, and cannot be changed later.
+    annotations["serving.kserve.io/deploymentMode"] = "RawDeployment"
+    annotations["opendatahub.io/model-type"] = "generative"
+    annotations["security.opendatahub.io/enable-auth"] = str(model.serving.auth).lower()
+    if model.serving.route:
+        # A Route's 30 s are too short for a long completion.
+        annotations["haproxy.router.openshift.io/timeout"] = "300s"
+    return annotations
+
+
+def _predictor(serving: Serving, image: ImageDigest) -> Manifest:
+    predictor: Manifest = {
+        "minReplicas": 1,
+        "maxReplicas": 1,
+        # A rolling update waits for a second set of GPUs, often for ever.
+        "deploymentStrategy": {"type": "Recreate"},
+    }
+    if serving.pull_secret:
+        predictor["imagePullSecrets"] = [{"name": serving.pull_secret}]
+    if serving.node_selector:
+        predictor["nodeSelector"] = dict(serving.node_selector)
+    if serving.gpus:
+        predictor["tolerations"] = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    if _tensor_parallel(serving) > 1:
+        # NCCL talks through shared memory; the runtime's template mounts none.
+        memory = {"medium": "Memory", "sizeLimit": "2Gi"}
+        predictor["volumes"] = [{"name": "shm", "emptyDir": memory}]
+    predictor["model"] = _model(serving, image)
+    return predictor
+
+
+def _model(serving: Serving, image: ImageDigest) -> Manifest:
+    model: Manifest = {
+        "modelFormat": {"name": "vLLM"},
+        "runtime": serving.runtime,
+        "storageUri": _storage_uri(image),
+    }
+    arguments = _arguments(serving)
+    if arguments:
+        model["args"] = arguments
+    if _tensor_parallel(serving) > 1:
+        model["volumeMounts"] = [{"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108 not a file of ours
+    model["resources"] = _resources(serving)
+    return model
+
+
+def _storage_uri(image: ImageDigest) -> str:
+    location = parse_image(str(image)).location
+    if isinstance(location, Layout):
+        why = "it stands in a folder, which no node of the cluster can pull"
+        remedy = "push it first, with `modelcar mirror` or a build to host/repository:tag"
+        raise DeployError(f"deploying {image}", why, remedy)
+    return f"oci://{location}@{image.digest}"
+
+
+def _tensor_parallel(serving: Serving) -> int:
+    return serving.tensor_parallel_size or serving.gpus
+
+
+def _arguments(serving: Serving) -> list[str]:
+    parallel, arguments = _tensor_parallel(serving), []
+    if serving.max_model_len:
+        arguments.append(f"--max-model-len={serving.max_model_len}")
+    if parallel > 1:
+        arguments.append(f"--tensor-parallel-size={parallel}")
+    return [*arguments, *serving.args]
+
+
+def _resources(serving: Serving) -> Manifest:
+    gpus = {GPU: str(serving.gpus)} if serving.gpus else {}
+    limit = serving.memory_limit or serving.memory
+    return {
+        "requests": {"cpu": serving.cpu, "memory": serving.memory, **gpus},
+        "limits": {"cpu": serving.cpu, "memory": limit, **gpus},
+    }

@@ -1,0 +1,113 @@
+"""The few objects of the API server that deploying reads and writes, as plain JSON objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from modelcar.cluster import asking
+from modelcar.serving.manifest import Manifest
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+FIELD_MANAGER = "modelcar"
+_GROUP, _VERSION, _PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
+_POD_LABEL = "serving.kserve.io/inferenceservice"
+_HIDDEN = (403, 404)
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """One namespace, through `api`; every method raises what the client library raises."""
+
+    api: "ApiClient"
+    namespace: str
+
+    def service(self, name: str) -> Manifest | None:
+        """Return the live InferenceService, or None when there is none."""
+        from kubernetes.client.rest import ApiException
+
+        try:
+            return cast(Manifest, self._request("GET", f"{self._services}/{name}"))
+        except ApiException as error:
+            if error.status == 404 and "could not find the requested" not in str(error.body):
+                return None
+            raise
+
+    def apply(self, manifest: Manifest, *, force: bool, dry_run: bool = False) -> Manifest:
+        """Apply on the server's side, and return the object as it is (or would be) afterwards.
+
+        One plain request: the library's dynamic client would first fetch the server's whole
+        discovery, and keep it in a file that others on the machine can write.
+        """
+        query = [("fieldManager", FIELD_MANAGER), ("force", str(force).lower())]
+        path = f"{self._services}/{manifest['metadata']['name']}"
+        query += [("dryRun", "All")] if dry_run else []
+        return cast(Manifest, self._request("PATCH", path, query, manifest))
+
+    def deployment(self, service: str) -> dict[str, Any] | None:
+        """Return the service's Deployment; None when it may not be read, or is not there."""
+        return self._readable(
+            f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{service}-predictor"
+        )
+
+    def pods(self, service: str) -> Sequence[dict[str, Any]] | None:
+        """Return the service's pods; None when they may not be read."""
+        selector = ("labelSelector", f"{_POD_LABEL}={service}")
+        listed = self._readable(f"/api/v1/namespaces/{self.namespace}/pods", [selector])
+        return None if listed is None else cast(Sequence[dict[str, Any]], listed["items"])
+
+    def await_change(self, name: str, resource_version: str, seconds: float) -> None:
+        """Return at the service's first change after `resource_version`, or after `seconds`."""
+        from kubernetes.client import CustomObjectsApi
+        from kubernetes.watch import Watch
+
+        window = max(1, round(seconds))
+        changes = Watch().stream(
+            CustomObjectsApi(self.api).list_namespaced_custom_object,
+            *(_GROUP, _VERSION, self.namespace, _PLURAL),
+            field_selector=f"metadata.name={name}",
+            resource_version=resource_version,
+            timeout_seconds=window,
+            _request_timeout=window + 10,  # a connection that died without a word
+        )
+        next(changes, None)
+        changes.close()
+
+    @property
+    def _services(self) -> str:
+        return f"/apis/{_GROUP}/{_VERSION}/namespaces/{self.namespace}/{_PLURAL}"
+
+    def _readable(self, path: str, query: Sequence[tuple[str, str]] = ()) -> dict[str, Any] | None:
+        from kubernetes.client.rest import ApiException
+
+        try:
+            return cast(dict[str, Any], self._request("GET", path, query))
+        except ApiException as error:
+            if error.status in _HIDDEN:
+                return None
+            raise
+
+    def _request(
+        self, method: str, path: str, query: Sequence[tuple[str, str]] = (), body: Any = None
+    ) -> Any:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/apply-patch+yaml"
+        return self.api.call_api(
+            path,
+            method,
+            query_params=list(query),
+            header_params=headers,
+            body=body,
+            response_type="object",
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+            _request_timeout=60,
+        )
+
+
+def find_service(api: "ApiClient", name: str, namespace: str) -> Manifest | None:
+    """Return the live InferenceService, or None when there is none; raise DeployError."""
+    with asking(f"looking up {namespace}/{name}"):
+        return Objects(api, namespace).service(name)

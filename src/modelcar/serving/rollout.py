@@ -1,0 +1,171 @@
+"""Waiting for an InferenceService until it serves one digest, and knowing when to stop."""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelcar.cluster import refusal
+from modelcar.errors import DeployError
+from modelcar.serving.diagnose import Diagnosis, diagnose
+from modelcar.serving.manifest import Manifest
+from modelcar.serving.objects import Objects
+from modelcar.values import Digest
+
+log = logging.getLogger(__name__)
+
+_WINDOW = 10.0
+"""Seconds after which pods and Deployment are read again though the service did not change."""
+_PASSING = (0, 410, 429, 500, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What stands in the cluster at one moment; None: it may not be read, or is not there."""
+
+    service: Manifest
+    deployment: dict[str, Any] | None
+    pods: Sequence[dict[str, Any]] | None
+
+    def serves(self, digest: Digest) -> bool:
+        """Return whether `digest` is rolled out and the service ready.
+
+        The service's own condition comes last: after an update it stays True for a while, and its
+        observedGeneration is the Deployment's.
+        """
+        return self._rolled_out(digest) and condition(self.service, "Ready") == "True"
+
+    def _rolled_out(self, digest: Digest) -> bool:
+        if self.deployment is not None and not _complete(self.deployment):
+            return False
+        if self.deployment is None and self.pods is None:
+            return True
+        running = [pod for pod in self.pods or () if _serving(pod)]
+        template = (self.deployment or {}).get("spec", {}).get("template")
+        # Which container has it depends on KServe's mode, and in the template it is an annotation.
+        return str(digest) in json.dumps([template, [pod.get("spec") for pod in running]])
+
+
+@dataclass(slots=True)
+class _Patience:
+    """Gives up on what cannot heal, once it has stood for `settle` seconds."""
+
+    settle: float
+    since: float | None = None
+    worst: Diagnosis | None = None
+
+    def tried_by(self, diagnosis: Diagnosis | None, now: float) -> bool:
+        """Take note of `diagnosis`, and return whether to give up.
+
+        A pull that fails shows its reason only now and then; between, it merely backs off.
+        """
+        if diagnosis is None:
+            self.since = self.worst = None
+        elif diagnosis.terminal:
+            self.since, self.worst = self.since or now, diagnosis
+        return self.since is not None and now - self.since >= self.settle
+
+
+@dataclass(slots=True)
+class Rollout:
+    """One wait: for at most `timeout` seconds, for `settle` seconds on what cannot heal."""
+
+    objects: Objects
+    name: str
+    timeout: float
+    settle: float
+    _told: set[str] = field(default_factory=set)
+
+    def wait(self, digest: Digest) -> Manifest:
+        """Return the service once it serves `digest`; raise DeployError with cause and remedy."""
+        deadline = time.monotonic() + self.timeout
+        patience = _Patience(self.settle)
+        while True:
+            state = self._look(deadline)
+            if state.serves(digest):
+                return state.service
+            diagnosis = diagnose(state.service, state.pods or ())
+            self._tell(state, diagnosis)
+            left = deadline - time.monotonic()
+            if patience.tried_by(diagnosis, time.monotonic()) or left <= 0:
+                raise self._failure(state, patience.worst or diagnosis)
+            self._pause(state.service, min(_WINDOW, left, max(self.settle, 1.0)))
+
+    def _look(self, deadline: float) -> State:
+        """Read the objects; an API server that is away is asked again until the deadline."""
+        from kubernetes.client.rest import ApiException
+        from urllib3.exceptions import HTTPError
+
+        while True:
+            try:
+                return self._state()
+            except ApiException as error:
+                if error.status not in _PASSING or time.monotonic() > deadline:
+                    raise refusal(self._what, error) from error
+            except HTTPError as error:
+                if time.monotonic() > deadline:
+                    raise DeployError(self._what, f"the API server is away ({error})") from error
+            time.sleep(1)
+
+    def _state(self) -> State:
+        service = self.objects.service(self.name)
+        if service is None:
+            raise DeployError(self._what, "it was deleted meanwhile", "deploy again")
+        return State(service, self.objects.deployment(self.name), self.objects.pods(self.name))
+
+    def _pause(self, service: Manifest, seconds: float) -> None:
+        """Wait for a change; a watch that breaks or has expired ends the pause, no more.
+
+        The next look reads the object anew, and the next watch goes on from there.
+        """
+        from kubernetes.client.rest import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            version = service["metadata"]["resourceVersion"]
+            self.objects.await_change(self.name, version, seconds)
+        except ApiException as error:
+            if error.status not in _PASSING:
+                raise refusal(self._what, error) from error
+        except HTTPError as error:
+            log.info("%s: the watch broke, and is taken up again (%s)", self.name, error)
+
+    def _tell(self, state: State, diagnosis: Diagnosis | None) -> None:
+        phases = sorted(pod.get("status", {}).get("phase", "?") for pod in state.pods or ())
+        line = diagnosis.cause if diagnosis else f"pods {', '.join(phases) or 'none yet'}"
+        if line not in self._told:
+            self._told.add(line)
+            log.info("%s: waiting until it is ready: %s", self.name, line)
+
+    def _failure(self, state: State, diagnosis: Diagnosis | None) -> DeployError:
+        if diagnosis:
+            return DeployError(self._what, diagnosis.cause, diagnosis.remedy)
+        said = condition(state.service, "Ready", "message") or "no condition says why"
+        why = f"it is not ready after {self.timeout / 60:.0f} min ({said})"
+        remedy = f"look at `oc describe inferenceservice {self.name}` and its pods' logs"
+        return DeployError(self._what, why, f"{remedy}, or wait longer with --timeout")
+
+    @property
+    def _what(self) -> str:
+        return f"deploying {self.objects.namespace}/{self.name}"
+
+
+def condition(service: Manifest, kind: str, key: str = "status") -> str:
+    """Return `key` of the service's condition `kind`, or nothing when it has none."""
+    conditions = service.get("status", {}).get("conditions", ())
+    return next((str(c.get(key, "")) for c in conditions if c["type"] == kind), "")
+
+
+def _complete(deployment: dict[str, Any]) -> bool:
+    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
+    seen = int(status.get("observedGeneration", 0)) >= int(deployment["metadata"]["generation"])
+    counts = {status.get(key, 0) for key in ("updatedReplicas", "availableReplicas", "replicas")}
+    return seen and counts == {wanted}
+
+
+def _serving(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return ready and "deletionTimestamp" not in pod["metadata"]

@@ -1,0 +1,162 @@
+"""What people and scripts see: bars, tables, and the JSON of each verb."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+from modelcar.progress import Advance
+from modelcar.values import BuiltImage, Plan, RunRecord, SourceFile, StageRecord, to_json
+from modelcar.wording import duration, size
+
+
+class Bars:
+    """One bar a transfer, on standard error."""
+
+    def __init__(self) -> None:
+        self._bars = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def transfer(self, label: str, total: int) -> Iterator[Advance]:
+        """Show a bar of `total` bytes."""
+        task = self._bars.add_task(label, total=total)
+        yield lambda moved: self._bars.advance(task, moved)
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Return the plan as scripts read it: `layer` is the digest already in the target, or null."""
+    held = {f.path: str(item.digest) for item in plan.layers if item.reused for f in item.files}
+    return {
+        "model": plan.model,
+        "version": plan.version,
+        "source": plan.source.uri,
+        "commit": plan.commit,
+        "files": [
+            _file(file, str(held[file.path]) if file.path in held else None) for file in plan.files
+        ],
+        "left_out": to_json(plan.left_out),
+        "layers": [
+            {
+                "digest": str(item.digest) if item.digest else None,
+                "size": item.size,
+                "paths": [file.path for file in item.files],
+                "reused": item.reused,
+            }
+            for item in plan.layers
+        ],
+        "bytes": _bytes(plan.bytes.downloaded, plan.bytes.uploaded, plan.bytes.reused),
+        "warnings": list(plan.warnings),
+    }
+
+
+def build_json(built: BuiltImage) -> dict[str, Any]:
+    """Return a built image as scripts read it."""
+    return {
+        "reference": str(built.image),
+        "digest": str(built.image.digest),
+        "tag": built.reference,
+        "layers": to_json(built.layers),
+        "bytes": to_json(built.bytes),
+        "seconds": built.seconds,
+        "changed": built.changed,
+    }
+
+
+def run_json(record: RunRecord) -> dict[str, Any]:
+    """Return a run as scripts read it."""
+    told = to_json(record)
+    assert isinstance(told, dict)  # noqa: S101  a dataclass becomes an object
+    return {**told, "version": record.version, "registered": record.registered}
+
+
+def print_plan(plan: Plan) -> None:
+    """Print the plan as a table."""
+    console, held = Console(), {f.path for item in plan.layers if item.reused for f in item.files}
+    table = Table(title=_title(plan), title_justify="left")
+    for name in ("file", "size", "layer"):
+        table.add_column(name, justify="right" if name == "size" else "left", overflow="fold")
+    for number, item in enumerate(plan.layers, 1):
+        for file in item.files:
+            state = "reused" if file.path in held else f"{number}"
+            table.add_row(file.path, size(file.size), state)
+    console.print(table)
+    for left in plan.left_out:
+        console.print(f"left out: {left.path} ({size(left.size)}): {left.reason}", markup=False)
+    for warning in plan.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    console.print(_totals(plan), markup=False)
+
+
+def print_run(record: RunRecord, out: Path) -> None:
+    """Print a run's summary."""
+    console = Console(soft_wrap=True)
+    for stage in record.stages:
+        console.print(_stage(stage), markup=False, highlight=False)
+    for label, text in (
+        ("image", record.digest and _built(record)),
+        ("mirror", record.mirror),
+        ("registered", record.registered),
+        ("endpoint", record.endpoint),
+        ("report", str(out / "report.html")),
+    ):
+        if text:
+            console.print(f"{label:<11}{text}", markup=False, highlight=False)
+
+
+def _title(plan: Plan) -> str:
+    at = f" at {plan.commit}" if plan.commit else ""
+    return f"{plan.model} {plan.version}: {plan.source.uri}{at}"
+
+
+def _totals(plan: Plan) -> str:
+    moved = plan.bytes
+    return (
+        f"{size(moved.downloaded)} to download, {size(moved.uploaded)} to upload, "
+        f"{size(moved.reused)} reused, {len(plan.layers)} layers"
+    )
+
+
+def _stage(stage: StageRecord) -> str:
+    return f"{stage.name:<11}{stage.status:<11}{duration(stage.seconds):>8}  {stage.detail}"
+
+
+def _built(record: RunRecord) -> str:
+    for stage in record.stages:
+        if stage.name == "build":
+            image = stage.result["image"]
+            return f"{image['name']}@{image['digest']}"
+    return record.digest
+
+
+def _file(file: SourceFile, layer: str | None) -> dict[str, Any]:
+    sha256 = str(file.sha256) if file.sha256 else None
+    return {"path": file.path, "size": file.size, "sha256": sha256, "layer": layer}
+
+
+def _bytes(download: int, upload: int, reused: int) -> dict[str, int]:
+    return {"download": download, "upload": upload, "reused": reused}

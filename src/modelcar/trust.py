@@ -1,0 +1,53 @@
+"""Whom to trust and with what: CA bundles, tokens and where they are read from."""
+
+import functools
+import ipaddress
+import os
+import ssl
+from pathlib import Path
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+CA_VARIABLE = "MODELCAR_CA_BUNDLE"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` (a name or address, with or without a port) is this machine's loopback.
+
+    Only there is plain HTTP spoken, and TLS verification left out.
+    """
+    name = host.rsplit(":", 1)[0] if host.count(":") == 1 else host
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def ca_files() -> tuple[Path, ...]:
+    """Return the CA files to trust besides the system's: the user's bundle, then the cluster's.
+
+    The user's is named by `MODELCAR_CA_BUNDLE`; the cluster's signs the serving certificates of
+    OpenShift's services, its internal registry among them.
+    """
+    named = os.environ.get(CA_VARIABLE)
+    candidates = (Path(named) if named else None, SERVICE_ACCOUNT / "service-ca.crt")
+    return tuple(path for path in candidates if path is not None and path.is_file())
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS context of every connection that the library makes by itself."""
+    context = ssl.create_default_context()
+    for path in ca_files():
+        context.load_verify_locations(cafile=path)
+    return context
+
+
+def service_account_token() -> str:
+    """Return the pod's service account token, or nothing outside a cluster.
+
+    It is read anew at each call: the kubelet renews the file.
+    """
+    path = SERVICE_ACCOUNT / "token"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""

@@ -1,0 +1,32 @@
+"""Numbers as people read them: decimal units, since that is how disks and the Hub count."""
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+def size(count: float) -> str:
+    """Word a number of bytes, as `90.9 MB`."""
+    if round(count) < 1000:
+        return f"{round(count)} B"
+    for unit in _UNITS:
+        count /= 1000
+        # 999.95 would be rounded to 1000.0, which belongs to the next unit.
+        if count < 999.95 or unit == _UNITS[-1]:
+            break
+    return f"{count:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Word a number of seconds, as `3.2s`, `2m 05s` or `1h 04m`."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0.0):.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest}s"
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    return f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def rate(count: float, seconds: float) -> str:
+    """Word bytes over seconds, as `85.3 MB/s`; empty where no time passed."""
+    return f"{size(count / seconds)}/s" if seconds > 0 else ""

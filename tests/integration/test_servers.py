@@ -1,0 +1,352 @@
+"""The servers of the other tests, spoken to by the real client libraries."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from tests.servers.hub import HubServer
+from tests.servers.model_registry import ModelRegistryServer
+
+REPO = "org/tiny"
+CARD = b"---\nlicense: mit\nlanguage: [en]\npipeline_tag: text-generation\n---\n# Tiny\n"
+WEIGHTS = bytes(range(256)) * 80_000  # 20 MB: more than a client reads at a time
+FILES: Mapping[str, bytes] = {
+    "README.md": CARD,
+    "config.json": b"{}",
+    "model.safetensors": WEIGHTS,
+    "1_Pooling/config.json": b'{"pooling": true}',
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_xet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_PROGRESS_BARS", True)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubServer]:
+    folder, older = tmp_path / "repo", tmp_path / "older"
+    for path, data in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    older.mkdir()
+    (older / "config.json").write_bytes(b'{"older": true}')
+    with HubServer({REPO: folder}, revisions={REPO: {"v1.0": older}}, token="hf_ok") as running:
+        yield running
+
+
+def git_blob_id(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def test_the_hub_lists_files_with_sizes_and_checksums(hub: HubServer) -> None:
+    info = HfApi(hub.url, token=False).model_info(REPO, files_metadata=True)
+
+    files = {file.rfilename: file for file in info.siblings or []}
+    assert {path: file.size for path, file in files.items()} == {
+        path: len(data) for path, data in FILES.items()
+    }
+    weights = files["model.safetensors"].lfs
+    assert weights is not None
+    assert weights.sha256 == hashlib.sha256(WEIGHTS).hexdigest()
+    assert files["config.json"].lfs is None
+    assert files["config.json"].blob_id == git_blob_id(b"{}")
+    assert info.sha == hub.commit(REPO)
+    assert info.card_data is not None
+    assert info.card_data["license"] == "mit"
+    assert (info.pipeline_tag, info.tags) == (
+        "text-generation",
+        ["text-generation", "en", "license:mit"],
+    )
+
+
+def test_the_commit_follows_from_the_files_alone(hub: HubServer) -> None:
+    with HubServer({REPO: FILES}) as other:
+        assert other.commit(REPO) == hub.commit(REPO)
+        assert other.commit(REPO) != hub.commit(REPO, "v1.0")
+
+
+def test_tree_and_refs_are_served(hub: HubServer) -> None:
+    api = HfApi(hub.url, token=False)
+
+    tree = [entry.path for entry in api.list_repo_tree(REPO, recursive=True)]
+    refs = api.list_repo_refs(REPO)
+
+    assert sorted(tree) == sorted([*FILES, "1_Pooling"])
+    assert [branch.target_commit for branch in refs.branches] == [hub.commit(REPO)]
+    assert [(tag.name, tag.target_commit) for tag in refs.tags] == [
+        ("v1.0", hub.commit(REPO, "v1.0"))
+    ]
+
+
+def test_a_snapshot_is_downloaded_and_the_token_stays_with_the_hub(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    place = Path(
+        snapshot_download(
+            REPO, endpoint=hub.url, token="hf_ok", local_dir=tmp_path / "out", max_workers=2
+        )
+    )
+
+    assert {path: (place / path).read_bytes() for path in FILES} == FILES
+    stored_elsewhere = [seen for seen in hub.requests if seen.target.startswith("/cdn/")]
+    assert {seen.host.partition(":")[0] for seen in stored_elsewhere} == {"localhost"}
+    assert not any(seen.authorized for seen in stored_elsewhere)
+    assert all(seen.authorized for seen in hub.requests if seen not in stored_elsewhere)
+
+
+def test_another_revision_has_its_own_files(hub: HubServer, tmp_path: Path) -> None:
+    for revision in ("v1.0", hub.commit(REPO, "v1.0")):
+        path = hf_hub_download(
+            REPO, "config.json", revision=revision, endpoint=hub.url, cache_dir=tmp_path / "cache"
+        )
+        assert Path(path).read_bytes() == b'{"older": true}'
+
+
+def test_a_download_that_is_cut_goes_on_by_range(hub: HubServer, tmp_path: Path) -> None:
+    hub.cut("model.safetensors", after=12_000_000)
+
+    path = hf_hub_download(REPO, "model.safetensors", endpoint=hub.url, local_dir=tmp_path / "out")
+
+    assert Path(path).read_bytes() == WEIGHTS
+    ranges = [s.range for s in hub.requests if s.method == "GET" and s.target.startswith("/cdn/")]
+    assert len(ranges) == 2
+    assert re.fullmatch(r"bytes=[1-9]\d{6,}-", ranges[1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body"),
+    [
+        ("bytes=2-4", 206, b"234"),
+        ("bytes=7-", 206, b"789"),
+        ("bytes=-3", 206, b"789"),
+        ("bytes=8-99", 206, b"89"),
+        ("bytes=10-", 416, b""),
+    ],
+)
+def test_ranges_are_served(asked: str, status: int, body: bytes) -> None:
+    with HubServer({REPO: {"ten.txt": b"0123456789"}}) as hub:
+        request = urllib.request.Request(f"{hub.url}/{REPO}/resolve/main/ten.txt")
+        request.add_header("Range", asked)
+        got = answered(request)
+        assert (got.status, got.body) == (status, body)
+
+
+def test_corrupted_and_failing_files_are_served_as_such(hub: HubServer) -> None:
+    hub.corrupt("config.json", lambda data: data[::-1])
+    hub.fail("/config.json", 503, times=1)
+    url = urllib.request.Request(f"{hub.url}/{REPO}/resolve/main/config.json")
+
+    assert answered(url).status == 503
+    assert answered(url).body == b"}{"
+
+
+def test_a_recorded_listing_needs_no_files() -> None:
+    listing: dict[str, int | bytes] = {
+        "model-00001-of-00002.safetensors": 4_700_000_000,
+        "config.json": b"{}",
+    }
+    with HubServer({REPO: listing}) as hub:
+        info = HfApi(hub.url, token=False).model_info(REPO, files_metadata=True)
+
+    assert {file.rfilename: file.size for file in info.siblings or []} == {
+        "model-00001-of-00002.safetensors": 4_700_000_000,
+        "config.json": 2,
+    }
+
+
+def test_what_the_hub_refuses_the_client_tells_apart(hub: HubServer) -> None:
+    api = HfApi(hub.url, token=False)
+
+    with pytest.raises(RepositoryNotFoundError):
+        api.model_info("org/none")
+    with pytest.raises(RevisionNotFoundError):
+        api.model_info(REPO, revision="nowhere")
+    with pytest.raises(EntryNotFoundError):
+        hf_hub_download(REPO, "none.json", endpoint=hub.url, token=False)
+    with pytest.raises(HfHubHTTPError, match="401") as caught:
+        api.model_info(REPO, token="hf_stale")
+    assert not isinstance(caught.value, RepositoryNotFoundError)
+
+
+@pytest.mark.parametrize(("token", "status"), [(False, 401), ("hf_ok", 403)])
+def test_a_gated_repository_lists_but_does_not_serve(token: Any, status: int) -> None:
+    with HubServer({REPO: FILES}, gated={REPO}, token="hf_ok") as hub:
+        assert HfApi(hub.url, token=token).model_info(REPO).gated == "manual"
+        with pytest.raises(GatedRepoError) as caught:
+            HfApi(hub.url, token=token).auth_check(REPO)
+    assert caught.value.response.status_code == status
+
+
+def test_access_that_was_granted_opens_gated_and_private_repositories() -> None:
+    repos = {"org/gated": FILES, "org/private": FILES}
+    options: dict[str, Any] = {"gated": {"org/gated"}, "private": {"org/private"}, "granted": repos}
+    with HubServer(repos, token="hf_ok", **options) as hub:
+        api = HfApi(hub.url, token="hf_ok")
+        api.auth_check("org/gated")
+        assert api.model_info("org/private").private
+        with pytest.raises(RepositoryNotFoundError):
+            api.model_info("org/private", token=False)
+
+
+def test_the_python_client_registers_and_finds(tmp_path: Path) -> None:
+    """In a process of its own: the client patches asyncio and sets up logging."""
+    script = """
+import sys
+from model_registry import ModelRegistry
+
+client = ModelRegistry(sys.argv[1], author="ann", user_token="t")
+client.register_model(
+    "m", "oci://r.example/m@sha256:0", version="1", model_format_name="vLLM",
+    model_format_version="1", metadata={"size": 7, "ratio": 0.5, "ok": True, "license": "mit"},
+)
+version = client.get_model_version("m", "1")
+assert version.custom_properties == {"size": 7, "ratio": 0.5, "ok": True, "license": "mit"}
+assert client.get_model_artifact("m", "1").uri == "oci://r.example/m@sha256:0"
+assert client.get_registered_model("none") is None
+version.description = "new"
+assert client.update(version).description == "new"
+for number in range(2, 5):
+    client.register_model(
+        "m", "oci://x", version=str(number), model_format_name="", model_format_version=""
+    )
+pager = client.get_model_versions("m").page_size(2)
+assert [version.name for version in pager] == ["1", "2", "3", "4"]
+"""
+    with ModelRegistryServer(token="t") as server:
+        argv = [sys.executable, "-c", script, server.url]
+        subprocess.run(argv, check=True, cwd=tmp_path, timeout=60)
+
+
+class Answer:
+    """Status and body of one answer, whatever the status."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status, self.body = status, body
+
+
+def answered(request: urllib.request.Request) -> Answer:
+    try:
+        with urllib.request.urlopen(request) as response:
+            return Answer(response.status, response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.read())
+
+
+class Published:
+    """The published interface: what it says an answer looks like."""
+
+    def __init__(self, path: Path) -> None:
+        self._document: dict[str, Any] = YAML(typ="safe").load(path.read_text())
+        schemas = self._document["components"]["schemas"]
+        # JSON Schema knows no discriminator, without which one artifact matches all five kinds.
+        schemas["Artifact"] = {"$ref": "#/components/schemas/ModelArtifact"}
+
+    def check(self, method: str, path: str, answer: Answer) -> None:
+        """Fail unless the answer is one that is published, with no field that is not."""
+        responses = self._operation(path)[method.lower()]["responses"]
+        name = responses[str(answer.status)]["$ref"].rpartition("/")[2]
+        content = self._document["components"]["responses"][name]["content"]
+        schema = {
+            **content["application/json"]["schema"],
+            "components": self._document["components"],
+            "unevaluatedProperties": False,
+        }
+        Draft202012Validator(schema).validate(json.loads(answer.body))
+
+    def _operation(self, path: str) -> Any:
+        for template, operations in self._document["paths"].items():
+            if re.fullmatch(re.sub(r"\{[^}]+\}", "[0-9]+", template), path.partition("?")[0]):
+                return operations
+        raise AssertionError(f"{path} is not published")
+
+
+@pytest.fixture(scope="module")
+def published() -> Published:
+    path = os.environ.get("MODEL_REGISTRY_OPENAPI")
+    if not path:
+        pytest.skip("MODEL_REGISTRY_OPENAPI names no OpenAPI document")
+    return Published(Path(path))
+
+
+PROPERTIES = {
+    "text": {"metadataType": "MetadataStringValue", "string_value": "x"},
+    "count": {"metadataType": "MetadataIntValue", "int_value": "3"},
+}
+ARTIFACT = {"artifactType": "model-artifact", "name": "a", "uri": "oci://r.example/m"}
+CALLS: tuple[tuple[str, str, Any, int], ...] = (
+    ("POST", "registered_models", {"name": "m", "customProperties": PROPERTIES}, 201),
+    ("POST", "registered_models", {"name": "m"}, 409),
+    ("GET", "registered_models?pageSize=1", None, 200),
+    ("GET", "registered_models/1", None, 200),
+    ("GET", "registered_models/99", None, 404),
+    ("PATCH", "registered_models/1", {"owner": "ann"}, 200),
+    ("PATCH", "registered_models/99", {"owner": "ann"}, 404),
+    ("GET", "registered_model?name=m", None, 200),
+    ("GET", "registered_model?name=none", None, 404),
+    ("POST", "model_versions", {"name": "1", "registeredModelId": "1"}, 201),
+    ("POST", "model_versions", {"name": "1", "registeredModelId": "1"}, 409),
+    ("POST", "model_versions", {"name": "", "registeredModelId": "1"}, 422),
+    ("POST", "registered_models/1/versions", {"name": "2", "registeredModelId": "1"}, 201),
+    ("GET", "registered_models/1/versions?orderBy=ID&sortOrder=DESC", None, 200),
+    ("GET", "model_versions", None, 200),
+    ("GET", "model_versions/2", None, 200),
+    ("PATCH", "model_versions/2", {"state": "ARCHIVED"}, 200),
+    ("GET", "model_version?name=1&parentResourceId=1", None, 200),
+    ("GET", "model_version?name=1", None, 400),
+    ("POST", "model_versions/2/artifacts", ARTIFACT, 201),
+    ("POST", "model_versions/2/artifacts", ARTIFACT, 409),
+    ("POST", "model_versions/2/artifacts", {**ARTIFACT, "id": "4", "uri": "oci://new"}, 200),
+    ("GET", "model_versions/2/artifacts?artifactType=model-artifact", None, 200),
+    ("GET", "model_versions/99/artifacts", None, 404),
+    ("GET", "model_artifact?name=a&parentResourceId=2", None, 200),
+    ("GET", "model_artifacts", None, 200),
+    ("GET", "model_artifacts/4", None, 200),
+    ("PATCH", "model_artifacts/4", {"uri": "oci://newer"}, 200),
+    ("PATCH", "model_artifacts/4", {"customProperties": {"x": 1}}, 400),
+)
+
+
+def test_every_answer_is_one_that_the_interface_publishes(published: Published) -> None:
+    with ModelRegistryServer() as server:
+        for method, path, body, status in CALLS:
+            full = f"/api/model_registry/v1alpha3/{path}"
+            data = None if body is None else json.dumps(body).encode()
+            answer = answered(urllib.request.Request(server.url + full, data, method=method))
+            assert answer.status == status, f"{method} {path}: {answer.body!r}"
+            published.check(method, full, answer)
+
+
+def test_custom_properties_are_replaced_as_a_whole_or_kept() -> None:
+    with ModelRegistryServer() as server:
+        made = server.store.create("model", "", {"name": "m", "customProperties": PROPERTIES})
+        url = f"{server.url}/api/model_registry/v1alpha3/registered_models/{made['id']}"
+        kept = answered(urllib.request.Request(url, b'{"owner": "ann"}', method="PATCH"))
+        gone = answered(urllib.request.Request(url, b'{"customProperties": {}}', method="PATCH"))
+
+    before, after = json.loads(kept.body), json.loads(gone.body)
+    assert before["customProperties"] == PROPERTIES
+    assert (after["customProperties"], after["owner"]) == ({}, "ann")
+    assert int(after["lastUpdateTimeSinceEpoch"]) > int(before["lastUpdateTimeSinceEpoch"])

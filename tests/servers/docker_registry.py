@@ -1,0 +1,84 @@
+"""A real OCI registry on loopback: Debian's docker-registry, run on a folder."""
+
+import shutil
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import urllib3
+import yaml
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class DockerRegistry:
+    """Runs while it is entered; `host` is what references begin with."""
+
+    def __init__(self, folder: Path, port: int = 0, htpasswd: Path | None = None) -> None:
+        self.folder, self.port = folder, port or free_port()
+        self.host = f"127.0.0.1:{self.port}"
+        self._htpasswd = htpasswd
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        program = shutil.which("docker-registry") or "docker-registry"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = self.folder / "config.yml"
+        settings.write_text(yaml.safe_dump(self._settings()), encoding="utf-8")
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen([program, "serve", settings], stdout=log, stderr=log)
+        try:
+            self._await()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> Path:
+        """Where the server logs every request."""
+        return self.folder / "log"
+
+    def stop(self) -> None:
+        """End the server and wait until it is gone."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+    def _settings(self) -> dict[str, object]:
+        settings: dict[str, object] = {
+            "version": "0.1",
+            "log": {"accesslog": {"disabled": False}},
+            "storage": {
+                "filesystem": {"rootdirectory": str(self.folder / "storage")},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": self.host},
+        }
+        if self._htpasswd is not None:
+            settings["auth"] = {"htpasswd": {"realm": "test", "path": str(self._htpasswd)}}
+        return settings
+
+    def _await(self) -> None:
+        retries = urllib3.Retry(total=200, connect=200, backoff_factor=0.01, backoff_max=0.1)
+        with urllib3.PoolManager(retries=retries) as pool, suppress(urllib3.exceptions.HTTPError):
+            if pool.request("GET", f"http://{self.host}/v2/").status in (200, 401):
+                return
+        raise RuntimeError(f"docker-registry did not start: {self.log.read_text()[-2000:]}")

@@ -1,0 +1,104 @@
+"""Plays KServe's controller against a real API server: a Deployment, and a status."""
+
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from tests.servers.kube import KubeServer
+
+GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
+SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
+MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
+
+
+class KServe:
+    """Bring every InferenceService of `namespace` to readiness at `url`, as a context manager.
+
+    `go` holds it back until it is set.
+    """
+
+    def __init__(self, server: KubeServer, namespace: str, url: str) -> None:
+        self.go = threading.Event()
+        self.go.set()
+        self._server, self._namespace, self._url = server, namespace, url
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self.go.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        done: set[tuple[str, int]] = set()
+        version = "0"
+        while not self._stop.is_set():
+            for event in self._events(version):
+                service = event["object"]
+                version = service["metadata"]["resourceVersion"]
+                key = (service["metadata"]["uid"], service["metadata"]["generation"])
+                if event["type"] != "DELETED" and key not in done:
+                    done.add(key)
+                    self.go.wait()
+                    self._reconcile(service)
+
+    def _events(self, version: str) -> Any:
+        from kubernetes.client import CustomObjectsApi
+        from kubernetes.watch import Watch
+
+        return Watch().stream(
+            CustomObjectsApi(self._server.client()).list_namespaced_custom_object,
+            *(GROUP, VERSION, self._namespace, PLURAL),
+            resource_version=version,
+            timeout_seconds=1,
+        )
+
+    def _reconcile(self, service: dict[str, Any]) -> None:
+        name = service["metadata"]["name"]
+        uri = service["spec"]["predictor"]["model"]["storageUri"]
+        path = f"/apis/apps/v1/namespaces/{self._namespace}/deployments/{name}-predictor"
+        applied = self._server.request(
+            "PATCH", f"{path}?fieldManager=kserve&force=true", deployment(name, uri), APPLY
+        )
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 1)
+        seen = {"observedGeneration": applied["metadata"]["generation"]}
+        self._server.request("PATCH", f"{path}/status", {"status": {**seen, **counts}}, MERGE)
+        set_status(self._server, self._namespace, name, ready(self._url))
+
+
+def deployment(name: str, uri: str) -> dict[str, Any]:
+    """Return the Deployment that KServe makes, as far as anything here looks at it."""
+    labels = {"app": f"isvc.{name}-predictor"}
+    container = {"name": "kserve-container", "image": "vllm"}
+    template = {
+        "metadata": {"labels": labels, "annotations": {SOURCE: uri}},
+        "spec": {"containers": [container]},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": f"{name}-predictor"},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def ready(url: str) -> dict[str, Any]:
+    """Return the status of a service that is ready at `url`."""
+    conditions = [{"type": "Ready", "status": "True"}]
+    internal = {"url": "http://internal.invalid:8080"}
+    return {"url": url, "address": internal, "conditions": conditions}
+
+
+def set_status(server: KubeServer, namespace: str, name: str, status: dict[str, Any]) -> None:
+    """Write the status of an InferenceService."""
+    path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}/status"
+    server.request("PATCH", path, {"status": status}, MERGE)

@@ -1,0 +1,216 @@
+"""A real kube-apiserver with its etcd, on free loopback ports.
+
+The binaries lie in one folder, as envtest's KUBEBUILDER_ASSETS has them. There are no controllers:
+a Deployment makes no pod, and whoever needs a status writes it.
+"""
+
+import secrets
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import urllib3
+import yaml
+
+START_SECONDS = 60.0
+GROUPS = {"admin": "system:masters", "pipeline": "pipelines"}
+"""The users that exist, and their group; all but the admin have the rights that a test gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubeServer:
+    """A running API server; `tokens` is by user."""
+
+    url: str
+    ca_file: Path
+    folder: Path
+    tokens: Mapping[str, str] = field(repr=False)
+
+    def kubeconfig(self, user: str = "admin", namespace: str = "default", server: str = "") -> Path:
+        """Write a kubeconfig file for `user`, and return its path; `server` stands for the URL."""
+        cluster = {"server": server or self.url, "certificate-authority": str(self.ca_file)}
+        context = {"cluster": "test", "user": user, "namespace": namespace}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": user, "user": {"token": self.tokens[user]}}],
+            "contexts": [{"name": "test", "context": context}],
+            "current-context": "test",
+        }
+        path = self.folder / f"kubeconfig-{user}-{secrets.token_hex(4)}"
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+        return path
+
+    def client(self, user: str = "admin", namespace: str = "default", server: str = "") -> Any:
+        """Return an ApiClient of `user`."""
+        from kubernetes import config
+
+        return config.new_client_from_config(str(self.kubeconfig(user, namespace, server)))
+
+    def install_crd(self, path: Path) -> None:
+        """Create the CustomResourceDefinition in the file, and wait until it is established.
+
+        The API server of 1.20 refuses a default of "", which newer definitions have.
+        """
+        definition = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        _strip_empty_defaults(definition)
+        group = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        self.request("POST", group, definition)
+        name = definition["metadata"]["name"]
+        self._until(lambda: _established(self.request("GET", f"{group}/{name}")), name)
+        version = definition["spec"]["versions"][0]["name"]
+        served = f"/apis/{definition['spec']['group']}/{version}"
+        self._until(lambda: self._status(served) == 200, served)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Any:
+        """Send one request as the admin, and return the answer's JSON."""
+        headers = {"Authorization": f"Bearer {self.tokens['admin']}", "Content-Type": content_type}
+        response = self._pool().request(method, self.url + path, json=body, headers=headers)
+        assert response.status < 300, f"{method} {path}: {response.status} {response.data!r}"
+        return response.json()
+
+    def _status(self, path: str) -> int:
+        headers = {"Authorization": f"Bearer {self.tokens['admin']}"}
+        return self._pool().request("GET", self.url + path, headers=headers).status
+
+    def _pool(self) -> urllib3.PoolManager:
+        return urllib3.PoolManager(
+            ssl_context=ssl.create_default_context(cafile=self.ca_file), retries=False
+        )
+
+    def _until(self, done: Any, what: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not done():
+            assert time.monotonic() < deadline, f"the API server does not serve {what}"
+            time.sleep(0.05)
+
+
+@contextmanager
+def kube_server(assets: Path, folder: Path) -> Iterator[KubeServer]:
+    """Start etcd and kube-apiserver from `assets` with all their files in `folder`."""
+    etcd, peer, port = _free_ports(3)
+    tokens = {user: secrets.token_hex(16) for user in GROUPS}
+    certificate, key = _certificate(folder)
+    _write_tokens(folder / "tokens.csv", tokens)
+    server = KubeServer(f"https://127.0.0.1:{port}", certificate, folder, tokens)
+    with ExitStack() as stack:
+        stack.enter_context(_running(_etcd(assets, folder, etcd, peer), folder / "etcd.log"))
+        argv = _apiserver(assets, folder, etcd, port, certificate, key)
+        process = stack.enter_context(_running(argv, folder / "kube-apiserver.log"))
+        _await_ready(server, process, folder / "kube-apiserver.log")
+        yield server
+
+
+def _etcd(assets: Path, folder: Path, port: int, peer: int) -> list[str]:
+    clients, peers = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
+    return [
+        str(assets / "etcd"),
+        f"--data-dir={folder / 'etcd'}",
+        f"--listen-client-urls={clients}",
+        f"--advertise-client-urls={clients}",
+        f"--listen-peer-urls={peers}",
+        f"--initial-advertise-peer-urls={peers}",
+        f"--initial-cluster=default={peers}",
+    ]
+
+
+def _apiserver(
+    assets: Path, folder: Path, etcd: int, port: int, certificate: Path, key: Path
+) -> list[str]:
+    return [
+        str(assets / "kube-apiserver"),
+        f"--etcd-servers=http://127.0.0.1:{etcd}",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--tls-cert-file={certificate}",
+        f"--tls-private-key-file={key}",
+        f"--token-auth-file={folder / 'tokens.csv'}",
+        "--authorization-mode=RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-signing-key-file={key}",
+        f"--service-account-key-file={key}",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        # No controller makes the default service account that this plugin asks of each pod.
+        "--disable-admission-plugins=ServiceAccount",
+    ]
+
+
+@contextmanager
+def _running(argv: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(argv, stdout=output, stderr=output)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _await_ready(server: KubeServer, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if server._status("/readyz") == 200:
+                return
+        except urllib3.exceptions.HTTPError:
+            pass  # it does not listen yet
+        time.sleep(0.05)
+    raise AssertionError("kube-apiserver did not start: " + log.read_text(errors="replace")[-3000:])
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Make one self-signed certificate for 127.0.0.1; its key signs service account tokens too."""
+    certificate, key = folder / "server.crt", folder / "server.key"
+    argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    argv += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    argv += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(argv, check=True, capture_output=True)
+    return certificate, key
+
+
+def _write_tokens(path: Path, tokens: Mapping[str, str]) -> None:
+    lines = [f'{token},{user},{user},"{GROUPS[user]}"\n' for user, token in tokens.items()]
+    path.touch(mode=0o600)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _established(definition: dict[str, Any]) -> bool:
+    conditions = definition.get("status", {}).get("conditions") or ()
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+
+def _strip_empty_defaults(node: Any) -> None:
+    if isinstance(node, dict):
+        if "type" in node and node.get("default") == "":
+            del node["default"]
+        for child in node.values():
+            _strip_empty_defaults(child)
+    elif isinstance(node, list):
+        for child in node:
+            _strip_empty_defaults(child)
