@@ -36,9 +36,8 @@ def main() -> int:
             state=STATE / "model-registry.json", port=ports["model_registry"]
         )
         servers.enter_context(model_registry)
-        _say(
-            f"Hub {hub.url}, OCI registry {oci_registry.host}, Model Registry {model_registry.url}"
-        )
+        addresses = (hub.url, oci_registry.host, model_registry.url)
+        _say("Hub {}, OCI registry {}, Model Registry {}".format(*addresses))
         site = _site(*addresses)
         code = _run(site)
         sent = sum(seen.sent for seen in hub.requests if seen.target.endswith(".safetensors"))

@@ -1,4 +1,4 @@
-"""Numbers as people read them: decimal units, since that is how disks and the Hub count."""
+"""Numbers and texts as people read them: decimal units, as disks and the Hub count."""
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
@@ -30,3 +30,12 @@ def duration(seconds: float) -> str:
 def rate(count: float, seconds: float) -> str:
     """Word bytes over seconds, as `85.3 MB/s`; empty where no time passed."""
     return f"{size(count / seconds)}/s" if seconds > 0 else ""
+
+
+def line(text: str, limit: int = 300) -> str:
+    """Return `text` on one line of at most `limit` characters, without control characters."""
+    shown = "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for char in " ".join(text.split())
+    )
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"

@@ -153,10 +153,16 @@ class LoopbackServer:
         raise NotImplementedError
 
     def fail(
-        self, ending: str, status: int, *, times: int = 1, headers: Mapping[str, str] | None = None
+        self,
+        ending: str,
+        status: int,
+        *,
+        times: int = 1,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"out of order",
     ) -> None:
         """Answer the next `times` requests whose path ends so with `status`."""
-        response = Response(status, headers or {}, Bytes(b"out of order"))
+        response = Response(status, headers or {}, Bytes(body))
         self._failures.append(_Failure(ending, response, times))
 
     def failure(self, request: Request) -> Response | None:

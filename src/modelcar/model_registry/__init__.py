@@ -7,6 +7,6 @@ person archived and turns properties of types it does not know into text.
 """
 
 from modelcar.model_registry.connection import Connection
-from modelcar.model_registry.register import Lineage, image_uri, register
+from modelcar.model_registry.converge import Lineage, image_uri, register
 
 __all__ = ["Connection", "Lineage", "image_uri", "register"]

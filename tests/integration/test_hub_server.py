@@ -1,12 +1,7 @@
-"""The servers of the other tests, spoken to by the real client libraries."""
+"""The Hub that tests talk to, spoken to by the real client library."""
 
 import hashlib
-import json
-import os
 import re
-import subprocess
-import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,11 +16,9 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from jsonschema import Draft202012Validator
-from ruamel.yaml import YAML
 
+from tests.servers.asking import answered
 from tests.servers.hub import HubServer
-from tests.servers.model_registry import ModelRegistryServer
 
 REPO = "org/tiny"
 CARD = b"---\nlicense: mit\nlanguage: [en]\npipeline_tag: text-generation\n---\n# Tiny\n"
@@ -208,145 +201,3 @@ def test_access_that_was_granted_opens_gated_and_private_repositories() -> None:
         assert api.model_info("org/private").private
         with pytest.raises(RepositoryNotFoundError):
             api.model_info("org/private", token=False)
-
-
-def test_the_python_client_registers_and_finds(tmp_path: Path) -> None:
-    """In a process of its own: the client patches asyncio and sets up logging."""
-    script = """
-import sys
-from model_registry import ModelRegistry
-
-client = ModelRegistry(sys.argv[1], author="ann", user_token="t")
-client.register_model(
-    "m", "oci://r.example/m@sha256:0", version="1", model_format_name="vLLM",
-    model_format_version="1", metadata={"size": 7, "ratio": 0.5, "ok": True, "license": "mit"},
-)
-version = client.get_model_version("m", "1")
-assert version.custom_properties == {"size": 7, "ratio": 0.5, "ok": True, "license": "mit"}
-assert client.get_model_artifact("m", "1").uri == "oci://r.example/m@sha256:0"
-assert client.get_registered_model("none") is None
-version.description = "new"
-assert client.update(version).description == "new"
-for number in range(2, 5):
-    client.register_model(
-        "m", "oci://x", version=str(number), model_format_name="", model_format_version=""
-    )
-pager = client.get_model_versions("m").page_size(2)
-assert [version.name for version in pager] == ["1", "2", "3", "4"]
-"""
-    with ModelRegistryServer(token="t") as server:
-        argv = [sys.executable, "-c", script, server.url]
-        subprocess.run(argv, check=True, cwd=tmp_path, timeout=60)
-
-
-class Answer:
-    """Status and body of one answer, whatever the status."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        self.status, self.body = status, body
-
-
-def answered(request: urllib.request.Request) -> Answer:
-    try:
-        with urllib.request.urlopen(request) as response:
-            return Answer(response.status, response.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, error.read())
-
-
-class Published:
-    """The published interface: what it says an answer looks like."""
-
-    def __init__(self, path: Path) -> None:
-        self._document: dict[str, Any] = YAML(typ="safe").load(path.read_text())
-        schemas = self._document["components"]["schemas"]
-        # JSON Schema knows no discriminator, without which one artifact matches all five kinds.
-        schemas["Artifact"] = {"$ref": "#/components/schemas/ModelArtifact"}
-
-    def check(self, method: str, path: str, answer: Answer) -> None:
-        """Fail unless the answer is one that is published, with no field that is not."""
-        responses = self._operation(path)[method.lower()]["responses"]
-        name = responses[str(answer.status)]["$ref"].rpartition("/")[2]
-        content = self._document["components"]["responses"][name]["content"]
-        schema = {
-            **content["application/json"]["schema"],
-            "components": self._document["components"],
-            "unevaluatedProperties": False,
-        }
-        Draft202012Validator(schema).validate(json.loads(answer.body))
-
-    def _operation(self, path: str) -> Any:
-        for template, operations in self._document["paths"].items():
-            if re.fullmatch(re.sub(r"\{[^}]+\}", "[0-9]+", template), path.partition("?")[0]):
-                return operations
-        raise AssertionError(f"{path} is not published")
-
-
-@pytest.fixture(scope="module")
-def published() -> Published:
-    path = os.environ.get("MODEL_REGISTRY_OPENAPI")
-    if not path:
-        pytest.skip("MODEL_REGISTRY_OPENAPI names no OpenAPI document")
-    return Published(Path(path))
-
-
-PROPERTIES = {
-    "text": {"metadataType": "MetadataStringValue", "string_value": "x"},
-    "count": {"metadataType": "MetadataIntValue", "int_value": "3"},
-}
-ARTIFACT = {"artifactType": "model-artifact", "name": "a", "uri": "oci://r.example/m"}
-CALLS: tuple[tuple[str, str, Any, int], ...] = (
-    ("POST", "registered_models", {"name": "m", "customProperties": PROPERTIES}, 201),
-    ("POST", "registered_models", {"name": "m"}, 409),
-    ("GET", "registered_models?pageSize=1", None, 200),
-    ("GET", "registered_models/1", None, 200),
-    ("GET", "registered_models/99", None, 404),
-    ("PATCH", "registered_models/1", {"owner": "ann"}, 200),
-    ("PATCH", "registered_models/99", {"owner": "ann"}, 404),
-    ("GET", "registered_model?name=m", None, 200),
-    ("GET", "registered_model?name=none", None, 404),
-    ("POST", "model_versions", {"name": "1", "registeredModelId": "1"}, 201),
-    ("POST", "model_versions", {"name": "1", "registeredModelId": "1"}, 409),
-    ("POST", "model_versions", {"name": "", "registeredModelId": "1"}, 422),
-    ("POST", "registered_models/1/versions", {"name": "2", "registeredModelId": "1"}, 201),
-    ("GET", "registered_models/1/versions?orderBy=ID&sortOrder=DESC", None, 200),
-    ("GET", "model_versions", None, 200),
-    ("GET", "model_versions/2", None, 200),
-    ("PATCH", "model_versions/2", {"state": "ARCHIVED"}, 200),
-    ("GET", "model_version?name=1&parentResourceId=1", None, 200),
-    ("GET", "model_version?name=1", None, 400),
-    ("POST", "model_versions/2/artifacts", ARTIFACT, 201),
-    ("POST", "model_versions/2/artifacts", ARTIFACT, 409),
-    ("POST", "model_versions/2/artifacts", {**ARTIFACT, "id": "4", "uri": "oci://new"}, 200),
-    ("GET", "model_versions/2/artifacts?artifactType=model-artifact", None, 200),
-    ("GET", "model_versions/99/artifacts", None, 404),
-    ("GET", "model_artifact?name=a&parentResourceId=2", None, 200),
-    ("GET", "model_artifacts", None, 200),
-    ("GET", "model_artifacts/4", None, 200),
-    ("PATCH", "model_artifacts/4", {"uri": "oci://newer"}, 200),
-    ("PATCH", "model_artifacts/4", {"customProperties": {"x": 1}}, 400),
-)
-
-
-def test_every_answer_is_one_that_the_interface_publishes(published: Published) -> None:
-    with ModelRegistryServer() as server:
-        for method, path, body, status in CALLS:
-            full = f"/api/model_registry/v1alpha3/{path}"
-            data = None if body is None else json.dumps(body).encode()
-            answer = answered(urllib.request.Request(server.url + full, data, method=method))
-            assert answer.status == status, f"{method} {path}: {answer.body!r}"
-            published.check(method, full, answer)
-
-
-def test_custom_properties_are_replaced_as_a_whole_or_kept() -> None:
-    with ModelRegistryServer() as server:
-        made = server.store.create("model", "", {"name": "m", "customProperties": PROPERTIES})
-        url = f"{server.url}/api/model_registry/v1alpha3/registered_models/{made['id']}"
-        kept = answered(urllib.request.Request(url, b'{"owner": "ann"}', method="PATCH"))
-        gone = answered(urllib.request.Request(url, b'{"customProperties": {}}', method="PATCH"))
-
-    before, after = json.loads(kept.body), json.loads(gone.body)
-    assert before["customProperties"] == PROPERTIES
-    assert (after["customProperties"], after["owner"]) == ({}, "ann")
-    assert int(after["lastUpdateTimeSinceEpoch"]) > int(before["lastUpdateTimeSinceEpoch"])

@@ -1,0 +1,48 @@
+"""One page a run, as Markdown and as HTML that needs nothing but itself."""
+
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from modelcar import page, timeline
+from modelcar.values import RunRecord
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKUP = re.compile(r"[\\`*_\[\]|~#&<>]")
+
+
+def markdown(run: RunRecord) -> str:
+    """Return the report of a run as Markdown, with tables as GitHub and KFP read them."""
+    from jinja2 import Environment
+
+    # `finalize` is Markdown's autoescape: it sees every value that the template prints.
+    environment = Environment(finalize=_escaped)  # noqa: S701
+    return _render(environment, "report.md.j2", run)
+
+
+def html(run: RunRecord) -> str:
+    """Return the report of a run as one HTML file: no script, nothing loaded, under 200 kB."""
+    from jinja2 import Environment
+
+    return _render(Environment(autoescape=True), "report.html.j2", run)
+
+
+def _render(environment: "Environment", name: str, run: RunRecord) -> str:
+    from jinja2 import StrictUndefined
+
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.keep_trailing_newline = True
+    text = resources.files("modelcar").joinpath(name).read_text(encoding="utf-8")
+    template = environment.from_string(text)
+    return template.render(page=page.lay_out(run), drawing=timeline)
+
+
+def _escaped(value: Any) -> str:
+    def escape(match: re.Match[str]) -> str:
+        return _ENTITIES.get(match[0], f"\\{match[0]}")
+
+    return _MARKUP.sub(escape, str(value))

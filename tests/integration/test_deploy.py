@@ -1,0 +1,286 @@
+"""Deploying to a real API server; KServe and vLLM are played."""
+
+import dataclasses
+import logging
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from modelcar.errors import DeployError
+from modelcar.serving.deploy import applied_url, deploy
+from modelcar.values import Digest, Endpoint, ImageDigest, Model
+from tests.servers.cutter import Cutter
+from tests.servers.kserve import GROUP, MERGE, PLURAL, VERSION, KServe
+from tests.servers.kube import KubeServer
+from tests.servers.vllm import VllmServer
+from tests.serving_models import IMAGE, full, quantized
+
+MODEL = quantized()
+NAME = MODEL.name
+
+
+@dataclasses.dataclass
+class Site:
+    """One namespace of the API server, with a KServe and a vLLM of its own."""
+
+    server: KubeServer
+    namespace: str
+    vllm: VllmServer
+
+    def deploy(self, model: Model = MODEL, image: ImageDigest = IMAGE, **options: Any) -> Endpoint:
+        api = options.pop("api", None) or self.server.client()
+        return deploy(api, model, image, self.namespace, **{"timeout": 30.0, **options})
+
+    def service(self) -> dict[str, Any]:
+        found = self.server.request("GET", f"{self.path}/{NAME}")
+        assert isinstance(found, dict)
+        return found
+
+    def merge(self, patch: dict[str, Any]) -> None:
+        self.server.request("PATCH", f"{self.path}/{NAME}", patch, MERGE)
+
+    def add_pod(self, status: dict[str, Any]) -> None:
+        """Create a pod of the service, and write its status."""
+        pods = f"/api/v1/namespaces/{self.namespace}/pods"
+        labels = {"serving.kserve.io/inferenceservice": NAME}
+        containers = [{"name": "kserve-container", "image": "vllm"}]
+        metadata = {"name": f"{NAME}-1", "labels": labels}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+        self.server.request("POST", pods, {**pod, "spec": {"containers": containers}})
+        path = f"{pods}/{NAME}-1/status"
+        self.server.request("PATCH", path, {"status": status}, "application/merge-patch+json")
+
+    @property
+    def path(self) -> str:
+        return f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{PLURAL}"
+
+
+@pytest.fixture
+def site(kube: KubeServer) -> Iterator[Site]:
+    """Return a fresh namespace in which nothing becomes ready by itself."""
+    namespace = f"ml-{secrets.token_hex(4)}"
+    kube.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    with VllmServer(NAME, "mistral-24b") as vllm:
+        yield Site(kube, namespace, vllm)
+
+
+@pytest.fixture
+def kserve(site: Site) -> Iterator[KServe]:
+    with KServe(site.server, site.namespace, site.vllm.url) as controller:
+        yield controller
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_model_is_deployed_and_answers(site: Site) -> None:
+    endpoint = site.deploy()
+
+    assert endpoint == Endpoint(NAME, site.namespace, site.vllm.url, endpoint.seconds)
+    assert endpoint.seconds > 0
+    live = site.service()
+    assert live["spec"]["predictor"]["model"]["storageUri"] == f"oci://{IMAGE}"
+    assert [seen.target for seen in site.vllm.requests] == ["/v1/models", "/v1/completions"]
+    assert applied_url(site.server.client(), MODEL, site.namespace) == site.vllm.url
+
+
+@pytest.mark.usefixtures("kserve")
+@pytest.mark.parametrize("model", [quantized(), full(memory="98304Mi")])
+def test_the_server_keeps_every_field(site: Site, model: Model) -> None:
+    site.deploy(model)
+
+    live = site.server.request("GET", f"{site.path}/{model.name}")
+    applied = next(f for f in live["metadata"]["managedFields"] if f["manager"] == "modelcar")
+    assert applied["operation"] == "Apply"
+    assert live["spec"]["predictor"]["model"]["resources"]["limits"]["memory"] == (
+        model.serving.memory
+    )
+    if model.serving.gpus > 1:
+        assert live["spec"]["predictor"]["volumes"][0]["emptyDir"]["sizeLimit"] == "2Gi"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_an_unchanged_and_ready_service_is_not_written(site: Site) -> None:
+    site.deploy()
+    before = site.service()
+
+    site.deploy()
+
+    assert site.service() == before
+
+
+@pytest.mark.usefixtures("kserve")
+def test_another_digest_replaces_only_what_is_ours(site: Site) -> None:
+    site.deploy()
+    site.merge({"metadata": {"labels": {"modelregistry.opendatahub.io/inference-service-id": "7"}}})
+    other = ImageDigest(IMAGE.name, Digest("cd" * 32))
+
+    site.deploy(image=other)
+
+    live = site.service()
+    assert live["spec"]["predictor"]["model"]["storageUri"] == f"oci://{other}"
+    assert live["metadata"]["generation"] == 2
+    assert live["metadata"]["labels"]["modelregistry.opendatahub.io/inference-service-id"] == "7"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_what_the_model_no_longer_says_is_taken_away(site: Site) -> None:
+    site.deploy()
+
+    site.deploy(quantized(node_selector={}, route=False))
+
+    live = site.service()
+    assert "nodeSelector" not in live["spec"]["predictor"]
+    assert "networking.kserve.io/visibility" not in live["metadata"]["labels"]
+
+
+@pytest.mark.usefixtures("kserve")
+def test_what_someone_changed_by_hand_is_set_right(site: Site) -> None:
+    site.deploy()
+    site.merge({"spec": {"predictor": {"maxReplicas": 5}}})
+
+    site.deploy()
+
+    assert site.service()["spec"]["predictor"]["maxReplicas"] == 1
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_service_that_another_made_is_refused_unless_adopted(site: Site) -> None:
+    model = {"modelFormat": {"name": "vLLM"}, "storageUri": "pvc://weights"}
+    body = {"spec": {"predictor": {"model": model}}, "metadata": {"name": NAME}}
+    head = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "InferenceService"}
+    site.server.request("POST", f"{site.path}?fieldManager=dashboard", {**head, **body})
+
+    with pytest.raises(DeployError, match=r"made by dashboard.*--adopt"):
+        site.deploy()
+    assert site.service()["spec"]["predictor"]["model"] == model
+
+    site.deploy(adopt=True)
+    assert site.service()["spec"]["predictor"]["model"]["storageUri"] == f"oci://{IMAGE}"
+    site.deploy()  # from now on it is ours
+
+
+def test_ready_from_before_an_update_is_not_believed(site: Site, kserve: KServe) -> None:
+    site.deploy()
+    kserve.go.clear()
+    other = ImageDigest(IMAGE.name, Digest("cd" * 32))
+
+    with pytest.raises(DeployError, match="not ready after 0 min"):
+        site.deploy(image=other, timeout=1.5)
+
+    kserve.go.set()
+    assert site.deploy(image=other).url == site.vllm.url
+
+
+def test_a_timeout_names_what_the_scheduler_says(site: Site) -> None:
+    message = "0/6 nodes are available: 6 Insufficient nvidia.com/gpu."
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    site.add_pod({"conditions": [{**condition, "message": message}]})
+
+    with pytest.raises(DeployError) as caught:
+        site.deploy(timeout=1.5)
+
+    assert message in caught.value.why
+    assert "free GPUs" in caught.value.remedy
+
+
+def test_what_cannot_heal_is_not_waited_for(site: Site) -> None:
+    state = {"waiting": {"reason": "ErrImagePull", "message": "unauthorized: no access"}}
+    status = {"name": "modelcar-init", "state": state, "ready": False, "restartCount": 0}
+    init = {**status, "image": "x", "imageID": ""}
+    site.add_pod({"initContainerStatuses": [init]})
+
+    with pytest.raises(DeployError, match="the node may not pull the image") as caught:
+        site.deploy(timeout=600.0, settle=0.5)
+
+    assert "serving.pull_secret" in caught.value.remedy
+
+
+def test_a_watch_that_breaks_is_taken_up_again(
+    site: Site, kserve: KServe, on_log: Callable[[str, str], threading.Event]
+) -> None:
+    kserve.go.clear()
+    waiting = on_log("modelcar.serving.rollout", "waiting until it is ready")
+    port = urlsplit(site.server.url).port
+    assert port
+    with Cutter(port) as cutter, ExitStack() as stack:
+        cuts: list[int] = []
+
+        def cut_then_finish() -> None:
+            assert waiting.wait(20)
+            cuts.append(cutter.cut())
+            kserve.go.set()
+
+        thread = threading.Thread(target=cut_then_finish)
+        thread.start()
+        stack.callback(thread.join)
+        api = site.server.client(server=f"https://127.0.0.1:{cutter.port}")
+
+        assert site.deploy(api=api).url == site.vllm.url
+
+    assert cuts[0] > 0
+
+
+def test_an_account_without_rights_is_told_which_role_to_bind(site: Site) -> None:
+    with pytest.raises(DeployError, match=r"cannot get resource.*bind the Role in `manifests/`"):
+        site.deploy(api=site.server.client("pipeline"))
+
+
+def test_a_namespace_that_is_not_there_is_told(site: Site) -> None:
+    with pytest.raises(DeployError, match='namespaces "nowhere" not found'):
+        deploy(site.server.client(), MODEL, IMAGE, "nowhere", timeout=1)
+
+
+def test_an_api_server_that_is_not_there_is_told(site: Site) -> None:
+    api = site.server.client(server="https://127.0.0.1:1")
+
+    with pytest.raises(DeployError, match=r"does not answer.*; check the network"):
+        site.deploy(api=api)
+
+
+def test_the_callers_token_is_shown_only_over_tls(kube: KubeServer, site: Site) -> None:
+    tls = (kube.ca_file, kube.folder / "server.key")
+    with (
+        VllmServer(NAME, token=kube.tokens["admin"], tls=tls) as vllm,
+        KServe(kube, site.namespace, vllm.url),
+    ):
+        site.deploy(ca_file=str(kube.ca_file))
+
+    with KServe(kube, site.namespace, site.vllm.url):
+        site.deploy(dataclasses.replace(full()))
+    assert [seen.authorized for seen in site.vllm.requests] == [False, False]
+
+
+@pytest.mark.usefixtures("kserve")
+def test_the_token_stays_out_of_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="modelcar")
+
+    site.deploy(token="s3cret-token")
+
+    assert re.search("first token after", caplog.text)
+    assert "s3cret-token" not in caplog.text
+
+
+@pytest.fixture
+def on_log() -> Iterator[Callable[[str, str], threading.Event]]:
+    """Return a function that gives an event, set once a logger says something."""
+    with ExitStack() as stack:
+
+        def listen(name: str, words: str) -> threading.Event:
+            logger, event = logging.getLogger(name), threading.Event()
+            handler = logging.Handler()
+            handler.emit = lambda record: (  # type: ignore[method-assign]
+                event.set() if words in record.getMessage() else None
+            )
+            level = logger.level
+            logger.addHandler(handler)
+            logger.setLevel(logging.INFO)
+            stack.callback(logger.setLevel, level)
+            stack.callback(logger.removeHandler, handler)
+            return event
+
+        yield listen
