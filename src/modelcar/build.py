@@ -1,47 +1,17 @@
-"""From a plan to an image: stream the layers that the target lacks, then the manifest."""
+"""From a model to an image: plan, download what the target lacks, push."""
 
-import logging
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from modelcar import download, plan
-from modelcar.checksums import CheckedFiles, Stamp, Sums, blocks, checked
-from modelcar.errors import ImageError, VerificationError
+from modelcar import plan
+from modelcar.download import download
 from modelcar.hub import Hub
-from modelcar.oci import base as oci_base
-from modelcar.oci import layer
-from modelcar.oci.image import Base, Descriptor, Image, assemble, digest_of, model_layer
-from modelcar.oci.reference import TagReference, parse
-from modelcar.oci.store import ImageStore, open_store
-from modelcar.progress import Advance, LogLines, Progress
-from modelcar.values import (
-    BuiltImage,
-    Digest,
-    ImageLayer,
-    Model,
-    Moved,
-    Plan,
-    PlannedLayer,
-    Snapshot,
-    SourceFile,
-)
-from modelcar.workfolder import KnownLayers, WorkFolder
-
-log = logging.getLogger(__name__)
-WORKERS = 4
-SCRATCH = "scratch"
-
-
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """A layer that stands at the target, and whether its bytes went there just now."""
-
-    descriptor: Descriptor
-    paths: tuple[str, ...]
-    uploaded: bool
+from modelcar.oci.reference import TagReference
+from modelcar.oci.store import open_store
+from modelcar.progress import LogLines, Progress
+from modelcar.push import push
+from modelcar.values import BuiltImage, Model
+from modelcar.workfolder import WorkFolder
 
 
 def build(
@@ -54,132 +24,10 @@ def build(
 ) -> BuiltImage:
     """Plan, download what the target lacks, push the image, and return its digest.
 
-    `base` is a reference or `scratch`. Raises SourceError, VerificationError or ImageError; the
-    tag is written last, so that it never names an image that is not whole.
+    `base` is a reference or `scratch`. Raises SourceError, VerificationError or ImageError.
     """
-    shown = progress or LogLines()
+    began, shown = time.monotonic(), progress or LogLines()
     made = plan.make(model, work, hub, open_store(target.location))
-    snapshot = download.download(made, plan.to_fetch(made), work, hub, shown)
-    return push(made, snapshot, target, base, work, shown)
-
-
-def push(
-    made: Plan,
-    snapshot: Snapshot,
-    target: TagReference,
-    base: str,
-    work: WorkFolder,
-    progress: Progress,
-) -> BuiltImage:
-    """Push the plan's image from the snapshot's files and return its digest."""
-    began, store = time.monotonic(), open_store(target.location)
-    task = _Push(store, snapshot, work, progress)
-    foundation, base_layers = _base(base, store)
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="push") as pool:
-        layers = [*base_layers, *pool.map(task.layer, made.layers)]
-    descriptors = [item.descriptor for item in layers[len(base_layers) :]]
-    image = assemble(foundation, descriptors, made.source, made.commit)
-    changed = _finish(store, image, target.tag)
-    return BuiltImage(
-        image=target.at(image.manifest.digest).image,
-        reference=str(target),
-        layers=tuple(_image_layer(item) for item in layers),
-        bytes=_moved(layers, snapshot.downloaded),
-        seconds=round(time.monotonic() - began, 3),
-        changed=changed,
-    )
-
-
-class _Push:
-    def __init__(
-        self, store: ImageStore, snapshot: Snapshot, work: WorkFolder, progress: Progress
-    ) -> None:
-        self._store, self._progress = store, progress
-        self._folder = Path(snapshot.folder)
-        self._layers: KnownLayers = work.layers()
-        self._known: CheckedFiles = work.checked_files()
-
-    def layer(self, planned: PlannedLayer) -> Pushed:
-        """Return the layer once the target holds it."""
-        paths = tuple(file.path for file in planned.files)
-        if planned.reused and planned.digest is not None:
-            return Pushed(model_layer(planned.files, planned.digest), paths, uploaded=False)
-        digest, files = self._upload(planned, _label(paths))
-        if (key := layer.key(files)) is not None:
-            self._layers.put(key, digest)
-        return Pushed(model_layer(files, digest), paths, uploaded=True)
-
-    def _upload(self, planned: PlannedLayer, label: str) -> tuple[Digest, list[SourceFile]]:
-        stamps = {file.path: self._stamp(file) for file in planned.files}
-        sums: dict[str, Sums] = {}
-        with self._progress.transfer(f"push {label}", planned.size) as advance:
-            digest = self._store.push_blob(
-                lambda: _reported(self._stream(planned.files, sums), advance), planned.size
-            )
-        for path, found in sums.items():
-            self._known.put(self._folder / path, stamps[path], found)
-        return digest, [replace(file, sha256=sums[file.path].sha256) for file in planned.files]
-
-    def _stream(self, files: Sequence[SourceFile], sums: dict[str, Sums]) -> Iterator[bytes]:
-        def read(file: SourceFile) -> Iterator[bytes]:
-            content = blocks(self._folder / file.path)
-            return checked(file, content, lambda found: sums.update({file.path: found}))
-
-        return layer.stream(files, read)
-
-    def _stamp(self, file: SourceFile) -> Stamp:
-        path = self._folder / file.path
-        if not path.is_file():
-            remedy = "run `modelcar download` into the same work folder first"
-            raise VerificationError(file.path, f"it is not at {path}", remedy)
-        return Stamp.of(path)
-
-
-def _base(text: str, target: ImageStore) -> tuple[Base, list[Pushed]]:
-    if text == SCRATCH:
-        log.warning("base scratch: the image serves as an image volume only, not as a sidecar")
-        return Base(), []
-    reference = parse(text)
-    store = open_store(reference.location)
-    base = oci_base.load(store, reference)
-    return base, [_base_layer(item, store, target) for item in base.layers]
-
-
-def _base_layer(item: Descriptor, source: ImageStore, target: ImageStore) -> Pushed:
-    if target.has_blob(item.digest) or target.mount_blob(item.digest, source.location):
-        return Pushed(item, (), uploaded=False)
-    digest = target.push_blob(lambda: source.open_blob(item.digest), item.size)
-    if digest != item.digest:
-        raise ImageError(f"base layer {item.digest}", f"it arrived as {digest}", "run it again")
-    return Pushed(item, (), uploaded=True)
-
-
-def _finish(store: ImageStore, image: Image, tag: str) -> bool:
-    """Store config and manifest; False when the tag already names this image."""
-    present = store.manifest(tag)
-    if present is not None and present.digest == image.manifest.digest:
-        return False
-    if not store.has_blob(digest_of(image.config)):
-        store.push_blob(lambda: [image.config], len(image.config))
-    store.put_manifest(image.manifest, tag)
-    return True
-
-
-def _moved(layers: Sequence[Pushed], downloaded: int) -> Moved:
-    uploaded = sum(item.descriptor.size for item in layers if item.uploaded)
-    reused = sum(item.descriptor.size for item in layers if not item.uploaded)
-    return Moved(downloaded, uploaded, reused)
-
-
-def _image_layer(item: Pushed) -> ImageLayer:
-    return ImageLayer(item.descriptor.digest, item.descriptor.size, item.paths)
-
-
-def _label(paths: Sequence[str]) -> str:
-    return paths[0] if len(paths) == 1 else f"{len(paths)} small files"
-
-
-def _reported(content: Iterator[bytes], advance: Advance) -> Iterator[bytes]:
-    for block in content:
-        yield block
-        advance(len(block))
+    snapshot = download(made, plan.to_fetch(made), work, hub, shown)
+    built = push(made, target, base, work, shown, snapshot.downloaded)
+    return replace(built, seconds=round(time.monotonic() - began, 3))

@@ -7,14 +7,18 @@ from pathlib import Path
 from ruamel.yaml import YAML, ScalarNode
 
 from modelcar import atomic, faults, site
-from modelcar.entry import Entry, dns_name
+from modelcar.entry import Entry
 from modelcar.errors import CatalogError, UsageError
+from modelcar.names import dns_name
 from modelcar.values import FileRules, Model, ModelSource, Serving
 
 
-def load(path: Path) -> Model:
-    """Read one catalog file; raise CatalogError with all its faults."""
-    return _model(faults.read(path))
+def load(path: Path, *, pinned: bool = True) -> Model:
+    """Read one catalog file; raise CatalogError with all its faults.
+
+    Unless `pinned`, the model stands at its revision even where a commit is written.
+    """
+    return _model(faults.read(path), pinned=pinned)
 
 
 def find(model: str, folder: Path = Path("models")) -> Model:
@@ -26,14 +30,21 @@ def find(model: str, folder: Path = Path("models")) -> Model:
         source = ModelSource.parse(model)
         name = dns_name(source.location.rpartition("/")[2])
         return Model(name, "1", source)
+    return load(path_of(model, folder))
+
+
+def path_of(model: str, folder: Path = Path("models")) -> Path:
+    """Return the catalog file of a name or a path; raise CatalogError when there is none."""
+    if "://" in model:
+        raise CatalogError((f"{model}: a URI has no catalog file; name a model in {folder}/",))
     if model.endswith((".yaml", ".yml")) or Path(model).is_file():
-        return load(Path(model))
+        return Path(model)
     if "/" in model:
         raise CatalogError((f"{model}: no such file; a model of the Hub is hf://{model}",))
     path = folder / f"{model}.yaml"
     if not path.is_file():
         raise CatalogError((_no_model(model, folder),))
-    return load(path)
+    return path
 
 
 def check(paths: Sequence[Path]) -> None:
@@ -65,12 +76,13 @@ def pin(path: Path, commit: str) -> None:
         atomic.write(path, text)
 
 
-def _model(document: faults.Document) -> Model:
+def _model(document: faults.Document, *, pinned: bool = True) -> Model:
     entry = document.validate(Entry)
+    revision = entry.commit if pinned and entry.commit else entry.revision
     return Model(
         name=entry.name,
         version=entry.version,
-        source=ModelSource.parse(entry.source).at(entry.commit or entry.revision),
+        source=ModelSource.parse(entry.source).at(revision),
         description=entry.description,
         rules=FileRules(**entry.files.model_dump()),
         serving=Serving(**entry.serving.model_dump()),

@@ -11,7 +11,6 @@ from modelcar.cli_options import (
     Group,
     chosen_model,
     common_options,
-    connection_to,
     image_option,
     model_options,
     model_registry_option,
@@ -54,8 +53,7 @@ def pin(model: str, as_json: bool) -> None:
     from modelcar.hub import Hub
 
     path = catalog.path_of(model)
-    branch = catalog.load(path, pinned=False).source
-    commit = Hub().listing(branch).commit
+    commit = Hub().listing(catalog.load(path, pinned=False).source).commit
     catalog.pin(path, commit)
     show(commit, {"file": str(path), "commit": commit}, as_json)
 
@@ -159,15 +157,19 @@ def register(
     """Find or create MODEL's version in the Model Registry, and print its id and URI."""
     from modelcar import catalog
     from modelcar.errors import UsageError
+    from modelcar.model_registry import configured
+    from modelcar.oci.inspect import inspect
     from modelcar.oci.reference import parse_image
     from modelcar.register import register as stage
     from modelcar.values import to_json
 
-    if not model_registry:
+    connection = configured(model_registry or "", model_registry_ca)
+    if connection is None:
         remedy = "name it with --model-registry or MODEL_REGISTRY_URL"
         raise UsageError("registering", "no model registry is named", remedy)
-    connection = connection_to(model_registry, model_registry_ca)
-    found = stage(connection, catalog.find(model), parse_image(image), move_version=move_version)
+    reference = parse_image(image)
+    chosen, facts = catalog.find(model), inspect(reference)
+    found = stage(connection, chosen, reference.image, facts, move_version=move_version)
     show(f"{found.version_id} {found.uri}", to_json(found), as_json)
 
 
@@ -227,12 +229,12 @@ def run(
     from modelcar import run as stages
     from modelcar import terminal
     from modelcar.hub import Hub
+    from modelcar.model_registry import configured
     from modelcar.site import Site, load_site
 
     found = load_site(site or Path("site.yaml")) if site or Path("site.yaml").is_file() else Site()
     model = chosen_model(**selection)
     place = (out or Path("runs", model.name)).absolute()
-    address, ca_file = found.model_registry, found.model_registry_ca
     with shown_progress() as shown:
         setting = stages.Setting(
             site=found,
@@ -240,7 +242,7 @@ def run(
             work=work_folder(workdir),
             hub=Hub("" if found.hub == Site().hub else found.hub),
             progress=shown,
-            model_registry=connection_to(address, ca_file) if address else None,
+            model_registry=configured(found.model_registry, found.model_registry_ca),
         )
         record = stages.run(model, setting)
     if as_json:

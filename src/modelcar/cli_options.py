@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +13,6 @@ import click
 from modelcar.errors import ModelCarError
 
 if TYPE_CHECKING:
-    from modelcar.model_registry import Connection
     from modelcar.progress import Progress
     from modelcar.values import Model
     from modelcar.workfolder import WorkFolder
@@ -97,15 +95,6 @@ def work_folder(folder: Path | None) -> "WorkFolder":
     from modelcar.workfolder import WorkFolder
 
     return WorkFolder(folder.absolute()) if folder else WorkFolder.default()
-
-
-def connection_to(url: str, ca_file: str) -> "Connection":
-    """Return the connection to a Model Registry; its token is MODEL_REGISTRY_TOKEN or the pod's."""
-    from modelcar.model_registry import Connection
-    from modelcar.trust import service_account_token
-
-    token = os.environ.get("MODEL_REGISTRY_TOKEN") or service_account_token()
-    return Connection(url, token, ca_file)
 
 
 def shown_progress() -> "Progress":

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from modelcar import quantity
 from modelcar.errors import ReferenceError_
 from modelcar.faults import Strict, show
+from modelcar.names import dns_name
 from modelcar.values import ModelSource, Serving
 
 # An inference service's name, less the room that KServe's suffixes need.
@@ -28,13 +29,6 @@ _OWNED = {
     "-tp": f"it has a field of its own; set {_PARALLEL}",
     "--max-model-len": "it has a field of its own; set serving.max_model_len",
 }
-
-
-def dns_name(text: str) -> str:
-    """Return `text` as a name that Kubernetes takes: `Qwen2.5-0.5B` is `qwen2-5-0-5b`."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "model"
-    name = name if name[0].isalpha() else f"model-{name}"
-    return name[:53].rstrip("-")
 
 
 def _name(text: str) -> str:

@@ -12,6 +12,7 @@ from modelcar.values import (
     BuiltImage,
     ImageLayer,
     ModelVersion,
+    Moved,
     Plan,
     PlannedLayer,
     RunRecord,
@@ -25,10 +26,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
-ROWS = 40
-"""How many rows of a list are shown: with the texts' lengths, this bounds the page."""
-NAME, ERROR = 120, 2000
-"""How many characters of a name and of an error are shown."""
+ROWS, FAILURES = 30, 3
+"""How many rows of a list are shown: with the texts' lengths, this bounds the page to 200 kB."""
+STAGE, NAME, DETAIL, ERROR = 40, 80, 200, 1000
+"""How many characters of a stage's name, another name, a detail and an error are shown."""
+
+_UNKNOWN = Moved(-1, -1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +130,11 @@ def lay_out(run: RunRecord) -> Page:
     results = _results(run.stages)
     plan, built = results.plan, results.built
     drawn = tuple(timeline(run.stages[:ROWS]))
-    layers: Sequence[ImageLayer | PlannedLayer] = ()
-    layers = built.layers if built else plan.layers if plan else layers
+    layers: Sequence[ImageLayer | PlannedLayer] = plan.layers if plan else ()
     return Page(
         title=line(f"{run.model} {run.version}", NAME),
         status=run.status,
-        failures=tuple(_failure(stage) for stage in run.stages if stage.status == "failed")[:ROWS],
+        failures=tuple(_failures(run.stages))[:FAILURES],
         facts=tuple((label, line(text)) for label, text in _facts(run, results) if text),
         digest=line(run.digest),
         places=tuple(_places(run, results)),
@@ -140,12 +142,12 @@ def lay_out(run: RunRecord) -> Page:
         bars=drawn,
         span=duration(span(run.stages)[1]) if drawn else "",
         moved=tuple(_moved(run.stages, results)),
-        layers=_listed(layers, _layer),
+        layers=_listed(built.layers if built else layers, _layer),
         left_out=_listed(
             plan.left_out if plan else (),
             lambda file: Omitted(line(file.path, NAME), size(file.size), line(file.reason, NAME)),
         ),
-        warnings=_listed(plan.warnings if plan else (), line),
+        warnings=_listed(plan.warnings if plan else (), lambda text: line(text, DETAIL)),
     )
 
 
@@ -174,11 +176,13 @@ def _stage_named(stages: Sequence[StageRecord], name: str) -> StageRecord | None
     return next((stage for stage in stages if stage.name == name), None)
 
 
-def _failure(stage: StageRecord) -> Failure:
-    remedy = stage.result.get("remedy")
-    remedy = remedy if isinstance(remedy, str) else ""
-    cause = stage.error.removesuffix(f"; {remedy}") if remedy else stage.error
-    return Failure(line(stage.name, NAME), line(cause, ERROR), line(remedy, ERROR))
+def _failures(stages: Sequence[StageRecord]) -> Iterator[Failure]:
+    for stage in stages:
+        if stage.status == "failed":
+            told = stage.result.get("remedy")
+            remedy = told if isinstance(told, str) else ""
+            cause = stage.error.removesuffix(f"; {remedy}")
+            yield Failure(line(stage.name, STAGE), line(cause, ERROR), line(remedy, ERROR))
 
 
 def _facts(run: RunRecord, results: _Results) -> Iterator[tuple[str, str]]:
@@ -222,30 +226,39 @@ def _same(reference: str, digest: str) -> str:
 
 
 def _stage(stage: StageRecord) -> StageRow:
-    detail = line(stage.error or stage.detail)
-    return StageRow(line(stage.name, NAME), stage.status, seconds_of(stage), detail)
+    detail = line(stage.error or stage.detail, DETAIL)
+    return StageRow(line(stage.name, STAGE), stage.status, seconds_of(stage), detail)
 
 
 def _moved(stages: Sequence[StageRecord], results: _Results) -> Iterator[Bytes]:
     plan, snapshot, built = results.plan, results.snapshot, results.built
     if not (plan or snapshot or built):
         return
-    planned = plan.bytes if plan else None
-    came = built.bytes if built else None
-    for kind in ("downloaded", "uploaded", "reused"):
-        count = getattr(came, kind, 0)
-        seconds = built.seconds if built and count else 0.0
-        if kind == "downloaded" and snapshot:
-            count += snapshot.downloaded
-            record = _stage_named(stages, "download")
-            seconds += record.seconds if record and snapshot.downloaded else 0.0
-        known = came or (kind == "downloaded" and snapshot)
-        yield Bytes(
-            kind=kind.capitalize(),
-            planned=size(getattr(planned, kind)) if planned else "",
-            moved=size(count) if known else "",
-            rate=rate(count, seconds) if count and kind != "reused" else "",
-        )
+    fetched, fetching = _fetched(stages, results)
+    took = built.seconds if built else 0.0
+    ahead, came = plan.bytes if plan else _UNKNOWN, built.bytes if built else _UNKNOWN
+    yield _bytes("Downloaded", ahead.downloaded, fetched, fetching)
+    yield _bytes("Uploaded", ahead.uploaded, came.uploaded, took)
+    yield _bytes("Reused", ahead.reused, came.reused, 0.0)
+
+
+def _fetched(stages: Sequence[StageRecord], results: _Results) -> tuple[int, float]:
+    """Return what came from the source and in how long: by `download`, or on its way by `build`."""
+    snapshot, built = results.snapshot, results.built
+    if snapshot and snapshot.downloaded:
+        return snapshot.downloaded, sum(s.seconds for s in stages if s.name == "download")
+    if built:
+        return built.bytes.downloaded, built.seconds
+    return (0, 0.0) if snapshot else (-1, 0.0)
+
+
+def _bytes(kind: str, planned: int, moved: int, seconds: float) -> Bytes:
+    return Bytes(
+        kind=kind,
+        planned=size(planned) if planned >= 0 else "",
+        moved=size(moved) if moved >= 0 else "",
+        rate=rate(moved, seconds) if moved > 0 else "",
+    )
 
 
 def _layer(layer: ImageLayer | PlannedLayer) -> Layer:

@@ -4,14 +4,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelcar import folder, weights
 from modelcar.checksums import CheckedFiles
 from modelcar.hub import Hub
 from modelcar.oci import layer
-from modelcar.oci.store import ImageStore
 from modelcar.values import Model, ModelSource, Moved, Plan, PlannedLayer, SourceFile
 from modelcar.workfolder import KnownLayers, WorkFolder
+
+if TYPE_CHECKING:
+    from modelcar.oci.store import ImageStore
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ class Listed:
     files: tuple[SourceFile, ...]
 
 
-def make(model: Model, work: WorkFolder, hub: Hub, target: ImageStore | None = None) -> Plan:
+def make(model: Model, work: WorkFolder, hub: Hub, target: "ImageStore | None" = None) -> Plan:
     """Resolve, choose and compare with what the target holds; no weight byte moves.
 
     Raises SourceError when the source cannot be read or has no weight set that may be chosen.
@@ -70,7 +73,7 @@ def _read(source: ModelSource, path: str, hub: Hub) -> str:
 
 
 def _layer(
-    files: Sequence[SourceFile], known: KnownLayers, target: ImageStore | None
+    files: Sequence[SourceFile], known: KnownLayers, target: "ImageStore | None"
 ) -> PlannedLayer:
     digest = known.get(layer.key(files))
     reused = digest is not None and target is not None and target.has_blob(digest)

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from modelcar.wording import duration, rate, size
 
 Advance = Callable[[int], None]
+_WORTH_A_LINE = 1_000_000
 log = logging.getLogger(__name__)
 
 
@@ -36,8 +37,10 @@ class LogLines:
 
     @contextmanager
     def transfer(self, label: str, total: int) -> Iterator[Advance]:
-        """Log `label` with its size, time and rate once it is through."""
+        """Log `label` with its size, time and rate once it is through, unless it is small."""
         began = time.monotonic()
         yield lambda _: None
+        if total < _WORTH_A_LINE:
+            return
         seconds = time.monotonic() - began
         log.info("%s: %s in %s, %s", label, size(total), duration(seconds), rate(total, seconds))

@@ -2,45 +2,38 @@
 
 from modelcar import model_registry
 from modelcar.model_registry import Connection, Lineage
-from modelcar.oci.inspect import inspect
-from modelcar.oci.reference import DigestReference
-from modelcar.values import Model, ModelVersion
+from modelcar.values import ImageDigest, ImageFacts, Model, ModelVersion
 
 
-def properties(reference: DigestReference) -> dict[str, str]:
-    """Return what is recorded of the image; byte counts as text, since the server's integers end.
-
-    Raises ImageError when the image is not there.
-    """
-    facts = inspect(reference)
+def properties(facts: ImageFacts, mirror: str = "") -> dict[str, str]:
+    """Return what is recorded of an image; counts as text, since the server's integers end."""
     return {
-        "commit": facts.commit or "",
-        "digest": str(reference.digest),
         "image_bytes": str(facts.size),
         "image_layers": str(facts.layers),
+        "mirror": mirror,
     }
 
 
 def register(
     connection: Connection,
     model: Model,
-    reference: DigestReference,
+    image: ImageDigest,
+    facts: ImageFacts,
     *,
     mirror: str = "",
     run: Lineage | None = None,
     move_version: bool = False,
 ) -> ModelVersion:
-    """Find or create the model version that `reference` is; raise ModelRegistryError.
+    """Find or create the model version that `image` is; raise ModelRegistryError.
 
     The commit is the one that the image was built from, whatever its branch points at now.
     """
-    recorded = properties(reference)
     return model_registry.register(
         connection,
         model,
-        reference.image,
-        commit=recorded.pop("commit") or None,
-        properties={**recorded, "mirror": mirror},
+        image,
+        commit=facts.commit,
+        properties=properties(facts, mirror),
         run=run,
         move_version=move_version,
     )

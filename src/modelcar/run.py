@@ -3,30 +3,32 @@
 import json
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelcar import atomic, build, cluster, download, plan, report, skopeo
+from modelcar import atomic, download, outcome, plan, report, skopeo
+from modelcar.deployment import deploy_or_render
 from modelcar.hub import Hub
 from modelcar.model_registry import Connection
+from modelcar.names import image_tag
 from modelcar.oci.reference import DigestReference, Repository, TagReference, parse_image, parse_tag
 from modelcar.oci.store import open_store
 from modelcar.progress import Progress
+from modelcar.push import push
 from modelcar.records import RunRecorder, read, summary
 from modelcar.register import properties, register
-from modelcar.serving.deploy import deploy, render
-from modelcar.serving.manifest import to_yaml
 from modelcar.site import Site
 from modelcar.values import (
     BuiltImage,
     ImageDigest,
+    ImageFacts,
     Model,
     ModelVersion,
     Plan,
     RunRecord,
     to_json,
 )
-from modelcar.wording import size
 from modelcar.workfolder import WorkFolder
 
 log = logging.getLogger(__name__)
@@ -70,19 +72,20 @@ class _Run:
         built = self._build(made)
         image = parse_image(str(built.image))
         mirrored = self._mirror(image, made)
-        version = self._register(image, mirrored)
-        self._deploy(image, mirrored, version, sum(layer.size for layer in built.layers))
+        facts = ImageFacts(made.commit, len(built.layers), sum(x.size for x in built.layers))
+        version = self._register(image, facts, mirrored)
+        self._deploy(image, mirrored, version, facts.size)
 
     def _target(self, commit: str | None) -> TagReference:
         place = self._site.oci_registry
         name = f"{place}/{self._model.name}" if place else f"oci:{self._setting.out / 'image'}"
-        return parse_tag(f"{name}:{image_tag(self._model, commit)}")
+        return parse_tag(f"{name}:{image_tag(self._model.version, commit)}")
 
     def _plan(self) -> Plan:
         with self._recorder.stage("plan") as stage:
             store = open_store(self._target(None).location)
             made = plan.make(self._model, self._setting.work, self._setting.hub, store)
-            stage.done(made, plan_line(made))
+            stage.done(made, outcome.plan(made))
         for warning in made.warnings:
             log.warning(warning)
         return made
@@ -92,17 +95,17 @@ class _Run:
         with self._recorder.stage("download") as stage:
             wanted = plan.to_fetch(made)
             snapshot = download.download(made, wanted, setting.work, setting.hub, setting.progress)
-            stage.done(snapshot, f"{size(snapshot.downloaded)} downloaded, {len(wanted)} files")
+            stage.done(snapshot, outcome.download(snapshot))
         with self._recorder.stage("build") as stage:
-            built = build.push(
+            built = push(
                 made,
-                snapshot,
                 self._target(made.commit),
                 self._site.images.base,
                 setting.work,
                 setting.progress,
+                snapshot.downloaded,
             )
-            stage.done(built, build_line(built))
+            stage.done(built, outcome.build(built))
         return built
 
     def _mirror(self, image: DigestReference, made: Plan) -> ImageDigest | None:
@@ -110,30 +113,29 @@ class _Run:
             if not self._site.mirror:
                 stage.skip("the site file names no mirror")
                 return None
-            tag = image_tag(self._model, made.commit)
+            tag = image_tag(self._model.version, made.commit)
             destination = parse_tag(f"{self._site.mirror}/{self._model.name}:{tag}")
             mirrored = skopeo.mirror(image, destination)
             stage.done(mirrored, f"{mirrored}")
         return mirrored
 
     def _register(
-        self, image: DigestReference, mirrored: ImageDigest | None
+        self, image: DigestReference, facts: ImageFacts, mirrored: ImageDigest | None
     ) -> ModelVersion | None:
         with self._recorder.stage("register") as stage:
             connection, mirror = self._setting.model_registry, str(mirrored or "")
             if connection is None:
-                path = self._write_registration(image, mirror)
+                path = self._write_registration(image, properties(facts, mirror))
                 why = "the site file names no model registry"
                 stage.render(f"{path}: {why}", {"path": str(path)})
                 return None
-            version = register(connection, self._model, image, mirror=mirror)
-            stage.done(version, registration_line(version))
+            version = register(connection, self._model, image.image, facts, mirror=mirror)
+            stage.done(version, outcome.register(version))
         return version
 
-    def _write_registration(self, image: DigestReference, mirror: str) -> Path:
+    def _write_registration(self, image: DigestReference, found: Mapping[str, str]) -> Path:
         path = self._setting.out / "registration.json"
         model, version = self._model.name, self._model.version
-        found = {**properties(image), "mirror": mirror}
         value = {"model": model, "version": version, "uri": f"oci://{image}", "properties": found}
         atomic.write(path, json.dumps(value, indent=2) + "\n")
         return path
@@ -150,55 +152,10 @@ class _Run:
             if image is None:
                 stage.skip("the image stands in a folder, which no cluster can pull from")
                 return
-            if not self._site.namespace:
-                path = self._write_manifest(image, version)
-                why = "the site file names no namespace"
-                stage.render(f"{path}: {why}", {"path": str(path)})
-                return
-            endpoint = deploy(
-                cluster.connect(),
-                self._model,
-                image,
-                self._site.namespace,
-                registered=version,
-                image_bytes=image_bytes,
-            )
-            stage.done(endpoint, endpoint.url)
-
-    def _write_manifest(self, image: ImageDigest, version: ModelVersion | None) -> Path:
-        path = self._setting.out / "inferenceservice.yaml"
-        atomic.write(path, to_yaml(render(self._model, image, "", registered=version)))
-        return path
-
-
-def image_tag(model: Model, commit: str | None) -> str:
-    """Return the tag of an image: the version and its commit, so that a tag need never move."""
-    return f"{model.version}-{commit[:7]}" if commit else model.version
-
-
-def plan_line(made: Plan) -> str:
-    """Say a plan in one line."""
-    moved = made.bytes
-    if not moved.uploaded:
-        return f"nothing changed: {size(moved.reused)} in {len(made.layers)} layers are reused"
-    return (
-        f"{len(made.files)} files in {len(made.layers)} layers: {size(moved.downloaded)} to "
-        f"download, {size(moved.uploaded)} to upload, {size(moved.reused)} reused"
-    )
-
-
-def build_line(built: BuiltImage) -> str:
-    """Say what a build did in one line."""
-    if not built.changed:
-        return f"{built.image} stands already; no byte moved"
-    moved = built.bytes
-    return f"{built.image}: {size(moved.uploaded)} uploaded, {size(moved.reused)} reused"
-
-
-def registration_line(version: ModelVersion) -> str:
-    """Say in one line what is registered."""
-    state = "registered" if version.changed else "was registered already"
-    return f"{version.model} {version.version} (id {version.version_id}) {state}"
+            ids = (version.registered_model_id, version.version_id) if version else ("", "")
+            namespace, out = self._site.namespace, self._setting.out
+            folder = None if namespace else out
+            deploy_or_render(stage, self._model, image, namespace, ids, folder, image_bytes)
 
 
 def _report(record: RunRecord, out: Path) -> None:

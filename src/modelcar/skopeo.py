@@ -18,6 +18,7 @@ from modelcar.oci.reference import (
     Reference,
     Repository,
     TagReference,
+    parse_image,
 )
 from modelcar.trust import is_loopback
 from modelcar.values import Digest, ImageDigest
@@ -78,6 +79,17 @@ def copy_arguments(
     ]
 
 
+def endpoints(image: ImageDigest, destination: TagReference) -> tuple[str, ...]:
+    """Return source, destination and whether to verify each one's TLS, as skopeo takes them.
+
+    Where no mirror is asked for, the destination is where the image stands already: such a copy
+    does nothing, so that the pipeline needs no branch.
+    """
+    source = parse_image(str(image))
+    tls = (verify_tls(source.location), verify_tls(destination.location))
+    return (location(source), location(destination), *tls)
+
+
 def mirror(source: Reference, destination: TagReference) -> ImageDigest:
     """Copy the image and return it at its destination, under the digest it had.
 
@@ -86,14 +98,8 @@ def mirror(source: Reference, destination: TagReference) -> ImageDigest:
     """
     with tempfile.TemporaryDirectory(prefix="modelcar-") as folder:
         digest_file = Path(folder, "digest")
-        arguments = copy_arguments(
-            location(source),
-            location(destination),
-            str(digest_file),
-            verify_tls(source.location),
-            verify_tls(destination.location),
-        )
-        run(arguments)
+        tls = (verify_tls(source.location), verify_tls(destination.location))
+        run(copy_arguments(location(source), location(destination), str(digest_file), *tls))
         copied = Digest.parse(digest_file.read_text(encoding="ascii").strip())
     expected = source.digest if isinstance(source, DigestReference) else copied
     return compare(destination, expected, copied)

@@ -265,6 +265,15 @@ class BuiltImage:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What an image says of itself; `size` is all layers' bytes."""
+
+    commit: str | None
+    layers: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVersion:
     """One version in the Model Registry; ids are the server's."""
 

@@ -1,13 +1,17 @@
 """The folder that a run works in, on the PVC or on this machine, and what it remembers."""
 
+import hashlib
+import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from modelcar import journal
+from modelcar import atomic, journal
 from modelcar.checksums import CheckedFiles
-from modelcar.values import Digest, ModelSource
+from modelcar.errors import SourceError
+from modelcar.values import Digest, ModelSource, Plan, from_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,27 @@ class WorkFolder:
     def checked_files(self) -> CheckedFiles:
         """Return what is known of the files' checksums."""
         return CheckedFiles(self.root / ".modelcar" / "files.jsonl")
+
+    def save(self, plan: Plan) -> Digest:
+        """Keep `plan` beside the files and return its sha256, under which `load` finds it."""
+        text = json.dumps(to_json(plan), sort_keys=True)
+        digest = Digest(hashlib.sha256(text.encode()).hexdigest())
+        path = self._plan(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, text)
+        return digest
+
+    def load(self, digest: Digest) -> Plan:
+        """Return the plan of that sha256; raise SourceError when it is not there whole."""
+        path = self._plan(digest)
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != digest.hex:
+            remedy = "run download again on this work folder"
+            raise SourceError(f"plan {digest.short}", f"{path} does not hold it", remedy)
+        return cast(Plan, from_json(Plan, json.loads(content)))
+
+    def _plan(self, digest: Digest) -> Path:
+        return self.root / ".modelcar" / "plans" / f"{digest.hex}.json"
 
     def layers(self) -> "KnownLayers":
         """Return what is known of the layers' digests."""

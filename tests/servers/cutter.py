@@ -49,13 +49,20 @@ class Cutter:
                     return
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._open += [client, server]
-                self._spawn(_forward, client, server)
-                self._spawn(_forward, server, client)
+                self._spawn(_bridge, client, server)
 
     def _spawn(self, run: object, *ends: socket.socket) -> None:
         thread = threading.Thread(target=run, args=ends)  # type: ignore[arg-type]
         self._threads.append(thread)
         thread.start()
+
+
+def _bridge(client: socket.socket, server: socket.socket) -> None:
+    with client, server:
+        back = threading.Thread(target=_forward, args=(server, client))
+        back.start()
+        _forward(client, server)
+        back.join()
 
 
 def _forward(source: socket.socket, sink: socket.socket) -> None:

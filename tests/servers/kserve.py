@@ -36,6 +36,7 @@ class KServe:
     ) -> None:
         self._stop.set()
         self.go.set()
+        self._server.request("DELETE", self._services)  # an event that ends the watch
         self._thread.join()
 
     def _watch(self) -> None:
@@ -43,6 +44,8 @@ class KServe:
         version = "0"
         while not self._stop.is_set():
             for event in self._events(version):
+                if self._stop.is_set():
+                    return
                 service = event["object"]
                 version = service["metadata"]["resourceVersion"]
                 key = (service["metadata"]["uid"], service["metadata"]["generation"])
@@ -69,10 +72,16 @@ class KServe:
         applied = self._server.request(
             "PATCH", f"{path}?fieldManager=kserve&force=true", deployment(name, uri), APPLY
         )
-        counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 1)
+        names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+        counts = dict.fromkeys(names, 1)
         seen = {"observedGeneration": applied["metadata"]["generation"]}
         self._server.request("PATCH", f"{path}/status", {"status": {**seen, **counts}}, MERGE)
-        set_status(self._server, self._namespace, name, ready(self._url))
+        status = {**ready(self._url), **seen}
+        self._server.request("PATCH", f"{self._services}/{name}/status", {"status": status}, MERGE)
+
+    @property
+    def _services(self) -> str:
+        return f"/apis/{GROUP}/{VERSION}/namespaces/{self._namespace}/{PLURAL}"
 
 
 def deployment(name: str, uri: str) -> dict[str, Any]:
@@ -96,9 +105,3 @@ def ready(url: str) -> dict[str, Any]:
     conditions = [{"type": "Ready", "status": "True"}]
     internal = {"url": "http://internal.invalid:8080"}
     return {"url": url, "address": internal, "conditions": conditions}
-
-
-def set_status(server: KubeServer, namespace: str, name: str, status: dict[str, Any]) -> None:
-    """Write the status of an InferenceService."""
-    path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}/status"
-    server.request("PATCH", path, {"status": status}, MERGE)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelcar.wording import duration, rate, size
+from modelcar.wording import duration, line, rate, size
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,18 @@ def test_rate_is_bytes_over_seconds_and_empty_without_time() -> None:
 def test_size_has_at_most_three_digits_before_the_point(count: int) -> None:
     number, unit = size(count).split()
     assert float(number) < 1000 or unit == "PB"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        (" two\n lines\t\u2028here ", "two lines here"),
+        ("a\x1b[31m\u202eb", "a\N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}b"),
+        ("x" * 20, "x" * 20),
+        ("x" * 21, "x" * 19 + "…"),
+        ("", ""),
+    ],
+)
+def test_line_is_one_short_printable_line(text: str, shown: str) -> None:
+    assert line(text, 20) == shown

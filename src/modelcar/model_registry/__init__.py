@@ -6,7 +6,7 @@ up logging for the whole process, and its updates send every field, which un-arc
 person archived and turns properties of types it does not know into text.
 """
 
-from modelcar.model_registry.connection import Connection
+from modelcar.model_registry.connection import Connection, configured
 from modelcar.model_registry.converge import Lineage, image_uri, register
 
-__all__ = ["Connection", "Lineage", "image_uri", "register"]
+__all__ = ["Connection", "Lineage", "configured", "image_uri", "register"]

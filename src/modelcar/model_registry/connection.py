@@ -1,6 +1,7 @@
 """Reach a Model Registry, and tell what its failures mean."""
 
 import json
+import os
 import re
 import urllib.parse
 from dataclasses import dataclass, field
@@ -39,6 +40,25 @@ class Connection:
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", _base_url(self.url))
         object.__setattr__(self, "token", self.token.strip())
+
+
+def configured(url: str, ca_file: str = "", folder: Path | None = None) -> Connection | None:
+    """Return the connection that `url` names, else the mounted secret `folder`; None for neither.
+
+    The secret's keys are `url`, `ca.crt` and `token`. The token is MODEL_REGISTRY_TOKEN, the
+    secret's, or the pod's own. Raises UsageError.
+    """
+    secret = {path.name: path for path in folder.iterdir()} if folder and folder.is_dir() else {}
+    address = url or _text(secret.get("url"))
+    if not address:
+        return None
+    token = os.environ.get("MODEL_REGISTRY_TOKEN") or _text(secret.get("token"))
+    ca = ca_file or (str(secret["ca.crt"]) if "ca.crt" in secret else "")
+    return Connection(address, token or trust.service_account_token(), ca)
+
+
+def _text(path: Path | None) -> str:
+    return path.read_text(encoding="utf-8").strip() if path else ""
 
 
 def _base_url(text: str) -> str:

@@ -1,22 +1,11 @@
-"""What an image says of itself: its commit, its size, its model layers."""
+"""What an image says of itself, read from the manifest that its digest names."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from modelcar.errors import ImageError
 from modelcar.oci.reference import DigestReference
 from modelcar.oci.store import open_store
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """Read from the manifest that the digest names; `size` is all layers' bytes."""
-
-    commit: str | None
-    layers: int
-    size: int
-    annotations: Mapping[str, str]
+from modelcar.values import ImageFacts
 
 
 def inspect(reference: DigestReference) -> ImageFacts:
@@ -27,9 +16,5 @@ def inspect(reference: DigestReference) -> ImageFacts:
         raise ImageError(f"image {reference}", "there is no such image", remedy)
     manifest = json.loads(found.content)
     layers, annotations = manifest.get("layers", []), manifest.get("annotations", {})
-    return ImageFacts(
-        commit=annotations.get("org.opencontainers.image.revision"),
-        layers=len(layers),
-        size=sum(int(entry["size"]) for entry in layers),
-        annotations=annotations,
-    )
+    commit = annotations.get("org.opencontainers.image.revision")
+    return ImageFacts(commit, len(layers), sum(int(entry["size"]) for entry in layers))

@@ -19,6 +19,7 @@ class Diagnosis:
     cause: str
     remedy: str
     terminal: bool
+    where: Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,9 @@ def diagnose(
 
 def _diagnosis(rule: Rule, sign: Sign) -> Diagnosis:
     terminal = rule.terminal_after is not None and sign.restarts >= rule.terminal_after
-    return Diagnosis(f"{rule.cause} ({sign.subject}: {sign.text})", rule.remedy, terminal)
+    return Diagnosis(
+        f"{rule.cause} ({sign.subject}: {sign.text})", rule.remedy, terminal, rule.where
+    )
 
 
 def _service_signs(service: dict[str, Any]) -> Iterator[Sign]:

@@ -13,6 +13,7 @@ from modelcar.serving.diagnose import Diagnosis, diagnose
 from modelcar.serving.manifest import Manifest
 from modelcar.serving.objects import Objects
 from modelcar.values import Digest
+from modelcar.wording import duration
 
 log = logging.getLogger(__name__)
 
@@ -49,23 +50,26 @@ class State:
 
 
 @dataclass(slots=True)
-class _Patience:
+class Patience:
     """Gives up on what cannot heal, once it has stood for `settle` seconds."""
 
     settle: float
-    since: float | None = None
     worst: Diagnosis | None = None
+    """What cannot heal, as long as it stands."""
+    _since: float = 0.0
 
     def tried_by(self, diagnosis: Diagnosis | None, now: float) -> bool:
-        """Take note of `diagnosis`, and return whether to give up.
+        """Take note of `diagnosis` at `now`, in seconds, and return whether to give up.
 
-        A pull that fails shows its reason only now and then; between, it merely backs off.
+        A failing pull shows its reason only now and then, and merely backs off between: the same
+        place that says less has not healed.
         """
-        if diagnosis is None:
-            self.since = self.worst = None
-        elif diagnosis.terminal:
-            self.since, self.worst = self.since or now, diagnosis
-        return self.since is not None and now - self.since >= self.settle
+        if self.worst and (diagnosis is None or diagnosis.where != self.worst.where):
+            self.worst = None
+        if diagnosis and diagnosis.terminal:
+            self._since = self._since if self.worst else now
+            self.worst = diagnosis
+        return self.worst is not None and now - self._since >= self.settle
 
 
 @dataclass(slots=True)
@@ -81,7 +85,7 @@ class Rollout:
     def wait(self, digest: Digest) -> Manifest:
         """Return the service once it serves `digest`; raise DeployError with cause and remedy."""
         deadline = time.monotonic() + self.timeout
-        patience = _Patience(self.settle)
+        patience = Patience(self.settle)
         while True:
             state = self._look(deadline)
             if state.serves(digest):
@@ -143,7 +147,7 @@ class Rollout:
         if diagnosis:
             return DeployError(self._what, diagnosis.cause, diagnosis.remedy)
         said = condition(state.service, "Ready", "message") or "no condition says why"
-        why = f"it is not ready after {self.timeout / 60:.0f} min ({said})"
+        why = f"it is not ready after {duration(self.timeout)} ({said})"
         remedy = f"look at `oc describe inferenceservice {self.name}` and its pods' logs"
         return DeployError(self._what, why, f"{remedy}, or wait longer with --timeout")
 

@@ -1,0 +1,50 @@
+"""What a stage runs on: its own modules, embedded in the component, or a runtime image.
+
+Embedded is the default: a compiled file runs on a connected cluster once the namespace is set up.
+With MODELCAR_RUNTIME_IMAGE set while compiling, nothing is installed when a task starts.
+"""
+
+import inspect
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from kfp import dsl
+
+from components._embedding import archive, modules
+from components._pins import closure
+from modelcar import images
+
+SOURCE: Final = Path(__file__).resolve().parents[1] / "src"
+RUNTIME_IMAGE: Final = os.environ.get("MODELCAR_RUNTIME_IMAGE", "")
+_ARCHIVE: Final = re.compile(r"__KFP_EMBEDDED_ARCHIVE_B64 = '[^']*'")
+
+
+def stage(*packages: str) -> Callable[[Callable[..., Any]], Any]:
+    """Make a component of a function; `packages` are what its modules import from elsewhere."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if RUNTIME_IMAGE:
+            return dsl.component(function, base_image=RUNTIME_IMAGE, install_kfp_package=False)
+        component = dsl.component(
+            function,
+            base_image=images.PYTHON,
+            packages_to_install=closure(packages),
+            embedded_artifact_path=str(SOURCE),
+        )
+        return _canonical(component, inspect.getsource(function))
+
+    return decorate
+
+
+def _canonical(component: Any, body: str) -> Any:
+    # kfp embeds the whole folder with its clocks and owners: the same sources would compile to
+    # other bytes each time.
+    embedded = archive(SOURCE, modules(SOURCE, body))
+    command = component.component_spec.implementation.container.command
+    command[:] = [
+        _ARCHIVE.sub(f"__KFP_EMBEDDED_ARCHIVE_B64 = '{embedded}'", part) for part in command
+    ]
+    return component

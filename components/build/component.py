@@ -1,0 +1,49 @@
+"""The pipeline's face of build."""
+
+from typing import NamedTuple
+
+from components._runtime import stage
+
+
+@stage("urllib3")
+def build(
+    hf_repo: str,
+    commit: str,
+    model_name: str,
+    model_version: str,
+    plan_sha256: str,
+    registry: str,
+    namespace: str,
+    mirror_to: str,
+    base_image: str,
+    workdir: str,
+) -> NamedTuple(  # type: ignore[valid-type]
+    "Built",
+    [
+        ("reference", str),
+        ("image_layers", str),
+        ("image_bytes", str),
+        ("mirror_source", str),
+        ("mirror_destination", str),
+        ("source_tls_verify", str),
+        ("destination_tls_verify", str),
+    ],
+):
+    """Push the image, and say by digest where it stands and where it is to be mirrored."""
+    from modelcar import outcome, parameters, skopeo
+    from modelcar.push import push
+    from modelcar.task import task, work_folder
+    from modelcar.values import Digest
+
+    with task("build", workdir) as record:
+        model, work = (
+            parameters.model(hf_repo, commit, model_name, model_version),
+            work_folder(workdir),
+        )
+        target = parameters.target(registry, namespace, model, commit)
+        mirror = parameters.mirror_target(mirror_to, model, commit)
+        work = work_folder(workdir)
+        built = push(work.load(Digest.parse(plan_sha256)), target, base_image, work)
+        record.done(built, outcome.build(built))
+    sizes = (str(len(built.layers)), str(sum(layer.size for layer in built.layers)))
+    return (str(built.image), *sizes, *skopeo.endpoints(built.image, mirror or target))

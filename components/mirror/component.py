@@ -1,0 +1,20 @@
+"""The pipeline's face of mirror: skopeo itself, without a shell, on its own image."""
+
+from kfp import dsl
+
+from modelcar import images, skopeo
+
+
+@dsl.container_component
+def mirror(
+    source: str,
+    destination: str,
+    source_tls_verify: str,
+    destination_tls_verify: str,
+    digest: dsl.OutputPath(str),  # type: ignore[valid-type]
+) -> dsl.ContainerSpec:
+    """Copy the image under its digest; skopeo writes the digest, which the next task compares."""
+    arguments = skopeo.copy_arguments(
+        source, destination, digest, source_tls_verify, destination_tls_verify
+    )
+    return dsl.ContainerSpec(image=images.SKOPEO, command=["skopeo"], args=arguments)

@@ -1,0 +1,26 @@
+"""The pipeline's face of report: the exit task, which runs whatever became of the others."""
+
+from kfp import dsl
+
+from components._runtime import stage
+
+
+@stage("jinja2")
+def report(
+    model_name: str,
+    model_version: str,
+    workdir: str,
+    page: dsl.Output[dsl.HTML],
+    summary: dsl.Output[dsl.Markdown],
+) -> None:
+    """Publish the run's records as a page and as Markdown."""
+    from pathlib import Path
+
+    from modelcar import records
+    from modelcar import report as stage
+    from modelcar.task import run_id, work_folder
+
+    stages = records.read(work_folder(workdir).root, run_id())
+    run = records.summary(model_name, model_version, stages)
+    Path(page.path).write_text(stage.html(run), encoding="utf-8")
+    Path(summary.path).write_text(stage.markdown(run), encoding="utf-8")

@@ -1,0 +1,165 @@
+"""The pipeline: from a Hugging Face model to a served endpoint, with one digest."""
+
+from typing import Any, Final
+
+from kfp import dsl, kubernetes
+
+from components.build.component import build
+from components.deploy.component import deploy
+from components.download.component import download
+from components.mirror.component import mirror
+from components.plan.component import plan
+from components.register.component import register
+from components.report.component import report
+from modelcar import images
+
+MOUNT: Final = "/mnt/models"
+HUB_TOKEN: Final = "/etc/modelcar/huggingface-token"  # noqa: S105  a folder, not a token
+REGISTRY_AUTH: Final = "/etc/modelcar/registry-auth"
+MODEL_REGISTRY: Final = "/etc/modelcar/model-registry"
+
+
+def _task(task: Any) -> Any:
+    """Give a task what all have: no caching, since each has side effects, and retries."""
+    task.set_caching_options(False)
+    task.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
+    # The run's id, by which records of one run are found again.
+    kubernetes.use_field_path_as_env(task, "MODELCAR_RUN_ID", "metadata.labels['pipeline/runid']")
+    return task
+
+
+def _mount(task: Any, pvc_name: Any) -> None:
+    kubernetes.mount_pvc(task, pvc_name=pvc_name, mount_path=MOUNT)
+
+
+def _secrets(task: Any) -> None:
+    """Mount the secrets as files, each of them optional; none is ever a parameter."""
+    for name, folder in (
+        ("huggingface-token", HUB_TOKEN),
+        ("registry-auth", REGISTRY_AUTH),
+        ("model-registry-config", MODEL_REGISTRY),
+    ):
+        kubernetes.use_secret_as_volume(task, name, mount_path=folder, optional=True)
+    task.set_env_variable("HF_TOKEN_PATH", f"{HUB_TOKEN}/token")
+    task.set_env_variable("REGISTRY_AUTH_FILE", f"{REGISTRY_AUTH}/.dockerconfigjson")
+
+
+@dsl.pipeline(name="modelcar")
+def modelcar(
+    hf_repo: str = "RedHatAI/Mistral-Small-24B-Instruct-2501-quantized.w4a16",
+    revision: str = "main",
+    model_name: str = "mistral-24b-quantized",
+    model_version: str = "1.0",
+    model_description: str = "",
+    registry: str = "",
+    mirror_to: str = "",
+    model_registry_url: str = "",
+    gpu_count: str = "1",
+    cpu_request: str = "4",
+    memory_request: str = "32Gi",
+    memory_limit: str = "",
+    node_selector_label: str = "",
+    tensor_parallel_size: str = "",
+    max_model_len: str = "",
+    vllm_args: str = "",
+    serving_runtime: str = "vllm-cuda-runtime",
+    deploy_model: str = "true",
+    namespace: str = "",
+    base_image: str = images.BASE,
+    hf_endpoint: str = "https://huggingface.co",
+    pvc_name: str = "modelcar",
+    workdir: str = f"{MOUNT}/modelcar",
+) -> None:
+    """Bring a model from Hugging Face to a vLLM endpoint, as one image with one digest.
+
+    Args:
+        hf_repo: The model on the Hub, org/name.
+        revision: Branch, tag or commit; a commit makes every run the same.
+        model_name: Its name in the registries and of the inference service.
+        model_version: The version to register. One version is one digest.
+        model_description: A description for the Model Registry.
+        registry: Where the image goes, host/namespace. Empty: the cluster's internal registry.
+        mirror_to: Where it is copied to, host/namespace. Empty: no mirror.
+        model_registry_url: The Model Registry. Empty: the secret model-registry-config, or none.
+        gpu_count: GPUs of the inference service.
+        cpu_request: Its CPU, a Kubernetes quantity.
+        memory_request: Its memory, a Kubernetes quantity.
+        memory_limit: Its memory limit. Empty: the request.
+        node_selector_label: Nodes it may run on, key=value.
+        tensor_parallel_size: GPUs that share one model. Empty: all.
+        max_model_len: Longest context in tokens. Empty: vLLM decides.
+        vllm_args: More arguments for vLLM, separated by spaces.
+        serving_runtime: The ServingRuntime in the namespace.
+        deploy_model: true deploys; false writes the manifest to the work folder.
+        namespace: Where to deploy. Empty: the pipeline's own.
+        base_image: What the image stands on, by digest.
+        hf_endpoint: The Hub's address.
+        pvc_name: The PVC that the run works on.
+        workdir: The folder on it.
+
+    """
+    closing = _task(report(model_name=model_name, model_version=model_version, workdir=workdir))
+    _mount(closing, pvc_name)
+    with dsl.ExitHandler(closing, name="modelcar-run"):
+        source: dict[str, Any] = {"hf_repo": hf_repo, "model_name": model_name}
+        source["model_version"] = model_version
+        planned = _task(plan(**source, revision=revision, hf_endpoint=hf_endpoint))
+        _secrets(planned)
+        source["commit"] = planned.output
+        target: dict[str, Any] = {"registry": registry, "namespace": namespace, "workdir": workdir}
+        fetched = _task(download(**source, **target, hf_endpoint=hf_endpoint))
+        built = _task(
+            build(
+                **source,
+                **target,
+                plan_sha256=fetched.output,
+                mirror_to=mirror_to,
+                base_image=base_image,
+            )
+        )
+        mirrored = _task(
+            mirror(
+                source=built.outputs["mirror_source"],
+                destination=built.outputs["mirror_destination"],
+                source_tls_verify=built.outputs["source_tls_verify"],
+                destination_tls_verify=built.outputs["destination_tls_verify"],
+            )
+        )
+        registered = _task(
+            register(
+                **source,
+                description=model_description,
+                reference=built.outputs["reference"],
+                image_layers=built.outputs["image_layers"],
+                image_bytes=built.outputs["image_bytes"],
+                mirror_destination=built.outputs["mirror_destination"],
+                mirror_digest=mirrored.outputs["digest"],
+                model_registry_url=model_registry_url,
+                workdir=workdir,
+            )
+        )
+        deployed = _task(
+            deploy(
+                **source,
+                reference=built.outputs["reference"],
+                image_bytes=built.outputs["image_bytes"],
+                registered_model_id=registered.outputs["registered_model_id"],
+                model_version_id=registered.outputs["model_version_id"],
+                gpu_count=gpu_count,
+                cpu_request=cpu_request,
+                memory_request=memory_request,
+                memory_limit=memory_limit,
+                node_selector_label=node_selector_label,
+                tensor_parallel_size=tensor_parallel_size,
+                max_model_len=max_model_len,
+                vllm_args=vllm_args,
+                serving_runtime=serving_runtime,
+                namespace=namespace,
+                apply=deploy_model,
+                workdir=workdir,
+            )
+        )
+        for task in (fetched, built, registered, deployed):
+            _mount(task, pvc_name)
+        for task in (fetched, built, mirrored, registered):
+            _secrets(task)

@@ -1,0 +1,26 @@
+"""What the pipeline's mirror task left: its digest, compared and recorded for it.
+
+skopeo runs there by itself, without our code, so that the task after it does this.
+"""
+
+from modelcar import skopeo
+from modelcar.oci.reference import parse_image, parse_tag
+from modelcar.task import task
+from modelcar.values import Digest, ImageDigest
+
+
+def mirrored(
+    reference: str, destination: str, digest: str, workdir: str
+) -> tuple[ImageDigest, str]:
+    """Return the image and where its mirror stands by digest; nothing for the latter without one.
+
+    Ends the process with MirrorError's code when the digests differ.
+    """
+    image, target = parse_image(reference), parse_tag(destination.removeprefix("docker://"))
+    with task("mirror", workdir) as record:
+        copy = skopeo.compare(target, image.digest, Digest.parse(digest.strip()))
+        if target.location == image.location:
+            record.skip("no mirror is asked for")
+            return image.image, ""
+        record.done(copy, str(copy))
+    return image.image, str(copy)
