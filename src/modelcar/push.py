@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from modelcar.checksums import CheckedFiles, Stamp, Sums, blocks, checked
 from modelcar.errors import ImageError, VerificationError
+from modelcar.images import SCRATCH
 from modelcar.oci import base as oci_base
 from modelcar.oci import layer
 from modelcar.oci.image import Base, Descriptor, Image, assemble, digest_of, model_layer
@@ -27,7 +28,6 @@ from modelcar.workfolder import KnownLayers, WorkFolder
 
 log = logging.getLogger(__name__)
 WORKERS = 4
-SCRATCH = "scratch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The images of a run, `host/repository[:tag][@sha256:…]`."""
+    """The images of a run, `host/repository[:tag][@sha256:…]`; the base may be `oci:FOLDER:TAG`."""
 
     base: str = images.BASE
     python: str = images.PYTHON
@@ -99,6 +99,11 @@ def _image(text: str) -> str:
     return text
 
 
+def _base(text: str) -> str:
+    """Let a base also be a layout on this machine's disk, or none at all."""
+    return text if text == images.SCRATCH or text.startswith("oci:") else _image(text)
+
+
 def _dns(text: str) -> str:
     if text and not _DNS.fullmatch(text):
         raise ValueError(f"{show(text)} is not a Kubernetes name; use a-z, 0-9 and '-'")
@@ -124,7 +129,7 @@ Image = Annotated[str, AfterValidator(_image)]
 class ImagesEntry(Strict):
     """`images:` of a site file."""
 
-    base: Image = images.BASE
+    base: Annotated[str, AfterValidator(_base)] = images.BASE
     python: Image = images.PYTHON
     skopeo: Image = images.SKOPEO
 

@@ -169,7 +169,7 @@ def test_ready_from_before_an_update_is_not_believed(site: Site, kserve: KServe)
     kserve.go.clear()
     other = ImageDigest(IMAGE.name, Digest("cd" * 32))
 
-    with pytest.raises(DeployError, match="not ready after 1.5s"):
+    with pytest.raises(DeployError, match=r"not ready after 1\.5s"):
         site.deploy(image=other, timeout=1.5)
 
     kserve.go.set()

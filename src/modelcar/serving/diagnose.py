@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modelcar.wording import line
+
 Where = Literal["service", "pod", "scheduling", "waiting", "ended"]
 
 
@@ -181,9 +183,8 @@ def diagnose(
 
 def _diagnosis(rule: Rule, sign: Sign) -> Diagnosis:
     terminal = rule.terminal_after is not None and sign.restarts >= rule.terminal_after
-    return Diagnosis(
-        f"{rule.cause} ({sign.subject}: {sign.text})", rule.remedy, terminal, rule.where
-    )
+    cause = f"{rule.cause} ({sign.subject}: {line(sign.text)})"
+    return Diagnosis(cause, rule.remedy, terminal, rule.where)
 
 
 def _service_signs(service: dict[str, Any]) -> Iterator[Sign]:
