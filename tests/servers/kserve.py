@@ -22,6 +22,7 @@ class KServe:
         self.go.set()
         self._server, self._namespace, self._url = server, namespace, url
         self._stop = threading.Event()
+        self._busy = threading.Lock()
         self._thread = threading.Thread(target=self._watch)
 
     def __enter__(self) -> Self:
@@ -36,7 +37,8 @@ class KServe:
     ) -> None:
         self._stop.set()
         self.go.set()
-        self._server.request("DELETE", self._services)  # an event that ends the watch
+        with self._busy:
+            self._server.request("DELETE", self._services)  # an event that ends the watch
         self._thread.join()
 
     def _watch(self) -> None:
@@ -66,6 +68,11 @@ class KServe:
         )
 
     def _reconcile(self, service: dict[str, Any]) -> None:
+        with self._busy:
+            if not self._stop.is_set():
+                self._bring_up(service)
+
+    def _bring_up(self, service: dict[str, Any]) -> None:
         name = service["metadata"]["name"]
         uri = service["spec"]["predictor"]["model"]["storageUri"]
         path = f"/apis/apps/v1/namespaces/{self._namespace}/deployments/{name}-predictor"
