@@ -1,4 +1,7 @@
-"""The main job, offline, on a real model: `make demo`. State lives in `.demo/`."""
+"""The main job, offline, on a real model: `make demo`.
+
+State lives in `.demo/`, or in the folder that the one argument names.
+"""
 
 import importlib.util
 import json
@@ -20,7 +23,7 @@ from tests.servers.model_registry import ModelRegistryServer
 
 MODEL = "all-minilm-l6-v2"
 REPO = "sentence-transformers/all-MiniLM-L6-v2"
-STATE = Path(".demo").absolute()
+STATE = Path(*sys.argv[1:2] or [".demo"]).absolute()
 
 
 def main() -> int:

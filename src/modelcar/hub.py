@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelcar.errors import SourceError
+from modelcar.errors import SourceError, VerificationError
 from modelcar.values import Digest, ModelSource, SourceFile
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Hub:
 
         The bytes are not verified here. A connection that breaks goes on where it broke.
         """
-        with self._explained(source):
+        with self._explained(source, file.path):
             path = _retrying(
                 lambda: self._api.hf_hub_download(
                     source.location,
@@ -100,12 +100,15 @@ class Hub:
         return Path(str(path))
 
     @contextmanager
-    def _explained(self, source: ModelSource) -> Iterator[None]:
+    def _explained(self, source: ModelSource, path: str = "") -> Iterator[None]:
         from huggingface_hub.errors import HfHubHTTPError
 
         try:
             yield
         except (HfHubHTTPError, OSError) as error:
+            if "Consistency check failed" in str(error):
+                remedy = "download again; if it stays so, the Hub's copy or a proxy is at fault"
+                raise VerificationError(path, _one_line(error), remedy) from error
             raise _explain(source, self._api.endpoint, error) from error
         except Exception as error:
             if _is_transport(error):

@@ -1,13 +1,24 @@
 """How a model's name and version become names elsewhere."""
 
+import hashlib
 import re
+from typing import Final
+
+MAX_NAME: Final = 53
 
 
 def dns_name(text: str) -> str:
-    """Return `text` as a name that Kubernetes takes: `Qwen2.5-0.5B` is `qwen2-5-0-5b`."""
+    """Return `text` as a name that Kubernetes takes: `Qwen2.5-0.5B` is `qwen2-5-0-5b`.
+
+    A letter, then letters, digits and hyphens, at most 53: KServe makes a Service of it and ten
+    characters more. A longer name is cut, and ends in a short hash of the whole.
+    """
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "model"
     name = name if name[0].isalpha() else f"model-{name}"
-    return name[:53].rstrip("-")
+    if len(name) <= MAX_NAME:
+        return name
+    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{name[: MAX_NAME - 9].rstrip('-')}-{mark}"
 
 
 def image_tag(version: str, commit: str | None) -> str:

@@ -1,8 +1,11 @@
 """A real OCI registry on loopback: Debian's docker-registry, run on a folder."""
 
+import os
+import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +13,8 @@ from typing import Self
 
 import urllib3
 import yaml
+
+_REQUEST = re.compile(r'"((?:GET|HEAD|POST|PATCH|PUT|DELETE) \S+) HTTP/')
 
 
 def free_port() -> int:
@@ -20,12 +25,26 @@ def free_port() -> int:
 
 
 class DockerRegistry:
-    """Runs while it is entered; `host` is what references begin with."""
+    """Runs while it is entered; `host` is what references begin with.
 
-    def __init__(self, folder: Path, port: int = 0, htpasswd: Path | None = None) -> None:
+    `tls` names a certificate and its key, in PEM; `auth` is the server's own section of that name.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        htpasswd: Path | None = None,
+        *,
+        tls: tuple[Path, Path] | None = None,
+        auth: Mapping[str, object] | None = None,
+    ) -> None:
         self.folder, self.port = folder, port or free_port()
         self.host = f"127.0.0.1:{self.port}"
-        self._htpasswd = htpasswd
+        self._tls = tls
+        self._auth = auth
+        if htpasswd is not None:
+            self._auth = {"htpasswd": {"realm": "test", "path": str(htpasswd)}}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -34,7 +53,9 @@ class DockerRegistry:
         settings = self.folder / "config.yml"
         settings.write_text(yaml.safe_dump(self._settings()), encoding="utf-8")
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen([program, "serve", settings], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [program, "serve", settings], stdout=log, stderr=log, env=_environment()
+            )
         try:
             self._await()
         except BaseException:
@@ -55,6 +76,10 @@ class DockerRegistry:
         """Where the server logs every request."""
         return self.folder / "log"
 
+    def asked(self) -> list[str]:
+        """Return the method and path of every request so far, such as `PATCH /v2/…`."""
+        return _REQUEST.findall(self.log.read_text(encoding="utf-8"))
+
     def stop(self) -> None:
         """End the server and wait until it is gone."""
         if self._process is not None:
@@ -70,15 +95,28 @@ class DockerRegistry:
                 "filesystem": {"rootdirectory": str(self.folder / "storage")},
                 "delete": {"enabled": True},
             },
-            "http": {"addr": self.host},
+            "http": self._http(),
         }
-        if self._htpasswd is not None:
-            settings["auth"] = {"htpasswd": {"realm": "test", "path": str(self._htpasswd)}}
+        if self._auth is not None:
+            settings["auth"] = self._auth
         return settings
 
+    def _http(self) -> dict[str, object]:
+        if self._tls is None:
+            return {"addr": self.host}
+        certificate, key = map(str, self._tls)
+        return {"addr": self.host, "tls": {"certificate": certificate, "key": key}}
+
     def _await(self) -> None:
+        scheme, authority = ("https", str(self._tls[0])) if self._tls else ("http", None)
         retries = urllib3.Retry(total=200, connect=200, backoff_factor=0.01, backoff_max=0.1)
-        with urllib3.PoolManager(retries=retries) as pool, suppress(urllib3.exceptions.HTTPError):
-            if pool.request("GET", f"http://{self.host}/v2/").status in (200, 401):
+        pool = urllib3.PoolManager(retries=retries, ca_certs=authority)
+        with pool, suppress(urllib3.exceptions.HTTPError):
+            if pool.request("GET", f"{scheme}://{self.host}/v2/").status in (200, 401):
                 return
         raise RuntimeError(f"docker-registry did not start: {self.log.read_text()[-2000:]}")
+
+
+def _environment() -> dict[str, str]:
+    # It reads each REGISTRY_… as a setting of its own, skopeo's REGISTRY_AUTH_FILE among them.
+    return {key: os.environ[key] for key in os.environ if not key.startswith("REGISTRY_")}

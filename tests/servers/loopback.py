@@ -11,6 +11,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
+from io import BufferedIOBase
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -129,9 +130,14 @@ class Seen:
 
 @dataclass(slots=True)
 class _Failure:
+    method: str
     ending: str
     response: Response
     times: int
+
+    def meets(self, request: Request) -> bool:
+        method = self.method in ("", request.method)
+        return self.times > 0 and method and request.path.endswith(self.ending)
 
 
 class LoopbackServer:
@@ -152,24 +158,29 @@ class LoopbackServer:
         """Answer one request; requests come on several threads."""
         raise NotImplementedError
 
+    def body(self, method: str, stream: BufferedIOBase, length: int) -> bytes:
+        """Read a request's body of `length`; a ConnectionError hangs up."""
+        return stream.read(length)
+
     def fail(
         self,
         ending: str,
         status: int,
         *,
         times: int = 1,
+        method: str = "",
         headers: Mapping[str, str] | None = None,
         body: bytes = b"out of order",
     ) -> None:
-        """Answer the next `times` requests whose path ends so with `status`."""
+        """Answer the next `times` requests of `method` whose path ends so with `status`."""
         response = Response(status, headers or {}, Bytes(body))
-        self._failures.append(_Failure(ending, response, times))
+        self._failures.append(_Failure(method, ending, response, times))
 
     def failure(self, request: Request) -> Response | None:
         """Return the failure that this request was to meet, and count it."""
         with self._lock:
             for failure in self._failures:
-                if failure.times and request.path.endswith(failure.ending):
+                if failure.meets(request):
                     failure.times -= 1
                     return failure.response
         return None
@@ -243,14 +254,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         owner.requests.append(seen)
         self._send(owner.failure(request) or owner.answer(request), seen)
 
-    do_GET = do_HEAD = do_POST = do_PATCH = _answer
+    do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = _answer
 
     def _request(self) -> Request:
         parts = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = urllib.parse.unquote(parts.path)
-        return Request(self.command, path, query, self.headers, body)
+        return Request(self.command, path, query, self.headers, self._body())
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            return b"".join(iter(self._chunk, b""))
+        length = int(self.headers.get("Content-Length") or 0)
+        return self.server.owner.body(self.command, self.rfile, length)
+
+    def _chunk(self) -> bytes:
+        chunk = self.rfile.read(int(self.rfile.readline(), 16))
+        self.rfile.readline()
+        return chunk
 
     def _send(self, response: Response, seen: Seen) -> None:
         seen.status = response.status

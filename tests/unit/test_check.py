@@ -6,15 +6,20 @@ from modelcar.errors import DeployError
 from modelcar.serving.check import check
 from modelcar.serving.deploy import render
 from modelcar.serving.manifest import inference_service
-from modelcar.values import Digest, Model
+from modelcar.values import Digest, Model, ModelSource
 from tests.serving_models import DIGEST, IMAGE, full, quantized
+
+
+def bare() -> Model:
+    """A model of which no more is known than its URI: no argument is rendered."""
+    return Model("bare", "1", ModelSource.parse("hf://example/bare"))
 
 
 def rendered(model: Model) -> dict[str, Any]:
     return inference_service(model, IMAGE, "ml")
 
 
-@pytest.mark.parametrize("model", [quantized(), full(), quantized(gpus=0)])
+@pytest.mark.parametrize("model", [quantized(), full(), quantized(gpus=0), bare()])
 def test_what_is_rendered_has_no_fault(model: Model) -> None:
     assert check(rendered(model), DIGEST) == ()
 

@@ -1,11 +1,10 @@
-import dataclasses
 from typing import Any
 
 import pytest
 import yaml
 
 from modelcar.errors import DeployError
-from modelcar.serving.manifest import inference_service, service_name, to_yaml
+from modelcar.serving.manifest import inference_service, to_yaml
 from modelcar.values import ImageDigest, Model
 from tests.serving_models import DIGEST, IMAGE, REGISTERED, full, quantized
 
@@ -126,28 +125,8 @@ def test_an_image_in_a_folder_is_refused() -> None:
         inference_service(quantized(), image, "ml")
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("mistral-24b", "mistral-24b"),
-        ("Mistral_24B.v0.1", "mistral-24b-v0-1"),
-        ("4bit-mistral", "m-4bit-mistral"),
-        ("--x--", "x"),
-        ("a" * 53, "a" * 53),
-    ],
-)
-def test_service_names_are_what_kserve_takes(name: str, expected: str) -> None:
-    assert service_name(dataclasses.replace(quantized(), name=name)) == expected
-
-
-def test_long_names_are_cut_and_stay_distinct() -> None:
-    one, other = (
-        service_name(dataclasses.replace(quantized(), name="a" * 60 + end)) for end in "xy"
-    )
-
-    assert one != other
-    assert len(one) == len(other) == 53
-    assert one.startswith("a" * 44 + "-")
+def test_without_a_namespace_none_is_written() -> None:
+    assert "namespace" not in inference_service(quantized(), IMAGE, "")["metadata"]
 
 
 def test_yaml_reads_back_and_keeps_the_order() -> None:

@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError, SSLError
 from modelcar import trust
 from modelcar.errors import OciRegistryError
 from modelcar.oci.auth import Credential
+from modelcar.oci.pools import Pools
 from modelcar.oci.reference import Repository
 
 Body = Callable[[], Iterable[bytes]]
@@ -28,9 +29,8 @@ T = TypeVar("T")
 
 ATTEMPTS: Final = 5
 TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
-# A registry may assemble a blob of many gigabytes before it answers.
-_TIMEOUT: Final = urllib3.Timeout(connect=10, read=600)
 _TOKEN_MARGIN: Final = 30.0
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 log = logging.getLogger(__name__)
 
 
@@ -62,9 +62,7 @@ class Session:
     def __init__(self, repository: Repository, credential: Credential | None) -> None:
         self.repository = repository
         self._credential = credential
-        self._pool = urllib3.PoolManager(
-            maxsize=8, retries=False, timeout=_TIMEOUT, ssl_context=trust.tls_context()
-        )
+        self._pools = Pools()
         self._root = ""
         self._scopes = {f"repository:{repository.path}:pull,push"}
         self._challenge: Challenge | None = None
@@ -123,15 +121,16 @@ class Session:
         sent = {"User-Agent": "modelcar", **headers, **self._authorize(url)}
         content = body() if callable(body) else body
         try:
-            return self._pool.request(
+            return self._pools.request(
                 method, url, headers=sent, body=content, preload_content=not stream, redirect=False
             )
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
 
     def _authorize(self, url: str) -> dict[str, str]:
-        # A registry may send an upload or a blob to another host; the token is not for that one.
-        if urlsplit(url).netloc != self.repository.host:
+        # A registry may send an upload or a blob to another host, or from HTTPS to plain HTTP; the
+        # token is for neither.
+        if not url.startswith(f"{self._base()}/"):
             return {}
         with self._lock:
             if self._challenge is not None and time.monotonic() > self._expires:
@@ -170,7 +169,7 @@ class Session:
             why = f"its token service is {url.partition('?')[0]}, which is not HTTPS"
             raise OciRegistryError(f"logging in to {self.repository.host}", why)
         try:
-            response = self._pool.request("GET", url, headers=headers)
+            response = self._pools.request("GET", url, headers=headers)
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
         if response.status != 200:
@@ -193,7 +192,7 @@ class Session:
         if not trust.is_loopback(self.repository.host):
             return "https"
         try:
-            self._pool.request("GET", f"https://{self.repository.host}/v2/", timeout=10)
+            self._pools.request("GET", f"https://{self.repository.host}/v2/", timeout=10)
         except SSLError as error:
             if "CERTIFICATE" not in str(error).upper():
                 return "http"
@@ -204,7 +203,7 @@ class Session:
 
     def _unreachable(self, error: Exception) -> OciRegistryError:
         remedy = "check the host name, the network and the proxy settings"
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        if _UNTRUSTED in str(error):
             remedy = f"name the CA's file in {trust.CA_VARIABLE}"
         return OciRegistryError(f"OCI registry {self.repository.host}", _reason(error), remedy)
 
@@ -225,12 +224,17 @@ def retrying(attempt: Callable[[], T], what: str) -> T:
         try:
             return attempt()
         except OciRegistryError as error:
-            if tried == ATTEMPTS - 1 or error.status not in TRANSIENT | {0}:
+            if tried == ATTEMPTS - 1 or not _may_pass(error):
                 raise
             pause = backoff(tried, error.retry_after)
             log.warning("%s; try %d of %d in %.1f s", error, tried + 2, ATTEMPTS, pause)
             time.sleep(pause)
     raise AssertionError(what)
+
+
+def _may_pass(error: OciRegistryError) -> bool:
+    broken = isinstance(error.__cause__, HTTPError | OSError)
+    return error.status in TRANSIENT or (broken and _UNTRUSTED not in error.why)
 
 
 def _path(url: str) -> str:

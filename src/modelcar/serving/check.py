@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
-from modelcar.serving.manifest import GPU, MAX_NAME, Manifest
+from modelcar.names import MAX_NAME
+from modelcar.serving.manifest import GPU, Manifest
 from modelcar.values import Digest
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -79,7 +81,7 @@ def _tensor_parallel(arguments: Sequence[str], resources: dict[str, Any]) -> Ite
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each option with its value, in one word or two; vLLM reads `_` as `-`."""
     words = [word for argument in arguments for word in argument.split()]
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         option, equals, value = word.partition("=")
         if option.startswith("-"):
             yield option.replace("_", "-"), value if equals else following

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from modelcar import cluster
 from modelcar.errors import DeployError
+from modelcar.names import dns_name
 from modelcar.serving.check import check
-from modelcar.serving.manifest import Manifest, inference_service, service_name
+from modelcar.serving.manifest import Manifest, inference_service
 from modelcar.serving.objects import FIELD_MANAGER, Objects, find_service
 from modelcar.serving.rollout import Rollout
 from modelcar.serving.smoke import smoke as ask
@@ -92,7 +93,7 @@ def deploy(
 
 def applied_url(api: "ApiClient", model: Model, namespace: str) -> str:
     """Return where the model's live service answers, or nothing; raise DeployError."""
-    service = find_service(api, service_name(model), namespace)
+    service = find_service(api, dns_name(model.name), namespace)
     return _url(service, inside=cluster.inside()) if service else ""
 
 

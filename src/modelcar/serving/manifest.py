@@ -1,10 +1,9 @@
 """The InferenceService of a model, as the OpenShift AI dashboard would make it."""
 
-import hashlib
-import re
 from typing import Any
 
 from modelcar.errors import DeployError
+from modelcar.names import dns_name
 from modelcar.oci.reference import Layout, parse_image
 from modelcar.values import ImageDigest, Model, ModelVersion, Serving
 
@@ -13,7 +12,6 @@ Manifest = dict[str, Any]
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
 GPU = "nvidia.com/gpu"
-MAX_NAME = 53  # the predictor's Service is NAME-predictor, and ends at 63
 
 
 def inference_service(
@@ -26,6 +24,8 @@ def inference_service(
 ) -> Manifest:
     """Return the InferenceService that serves `image`; raise DeployError for an image in a layout.
 
+    Without a `namespace` it goes where it is applied.
+
     Neither `--model` nor `--served-model-name` is an argument: the runtime has both, KServe appends
     ours after them, and vLLM believes the last.
     """
@@ -33,27 +33,13 @@ def inference_service(
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {
-            "name": service_name(model),
-            "namespace": namespace,
+            "name": dns_name(model.name),
+            **({"namespace": namespace} if namespace else {}),
             "labels": _labels(model.serving, registered, model_registry_name),
             "annotations": _annotations(model),
         },
         "spec": {"predictor": _predictor(model.serving, image)},
     }
-
-
-def service_name(model: Model) -> str:
-    """Return the model's name as KServe takes one: a letter, then letters, digits and hyphens.
-
-    At most 53 characters: a longer one is cut, and ends in a short hash of the whole.
-    """
-    name = re.sub(r"[^a-z0-9]+", "-", model.name.lower()).strip("-")
-    if not name[:1].isalpha():
-        name = f"m-{name}".rstrip("-")
-    if len(name) <= MAX_NAME:
-        return name
-    mark = hashlib.sha256(model.name.encode()).hexdigest()[:8]
-    return f"{name[: MAX_NAME - 9].rstrip('-')}-{mark}"
 
 
 def to_yaml(manifest: Manifest) -> str:

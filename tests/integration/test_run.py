@@ -1,0 +1,132 @@
+"""`modelcar run`: every stage in one process, with all targets, with none, and failing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.servers import busybox_base
+from tests.servers.docker_registry import DockerRegistry
+from tests.servers.hub import HubServer
+from tests.servers.model_registry import ModelRegistryServer
+
+MODELCAR = str(Path(sys.executable).parent / "modelcar")
+REPO = "example/tiny"
+FILES = {
+    "README.md": b"---\nlicense: apache-2.0\n---\n# tiny\n",
+    "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
+    "model.safetensors": bytes(8) + b"weights" * 1000,
+    "tokenizer.json": b"{}",
+}
+
+
+def run(
+    folder: Path, hub: HubServer, site: dict[str, Any] | None, *options: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the model with this site file; the base is busybox on this machine's disk."""
+    base = busybox_base.make(folder / "base")
+    settings = {"hub": hub.url, "images": {"base": str(base)}, **(site or {})}
+    (folder / "site.yaml").write_text(yaml.safe_dump(settings))
+    command = [MODELCAR, "run", f"hf://{REPO}", "--site", "site.yaml", "--out", "out", *options]
+    return subprocess.run(
+        [*command, "--workdir", "work"],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def states(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    return {stage["name"]: stage["status"] for stage in json.loads(done.stdout)["stages"]}
+
+
+def test_every_stage_hands_on_one_digest(tmp_path: Path) -> None:
+    with (
+        HubServer({REPO: FILES}) as hub,
+        DockerRegistry(tmp_path / "registry") as oci_registry,
+        ModelRegistryServer() as model_registry,
+    ):
+        site = {
+            "oci_registry": f"{oci_registry.host}/models",
+            "mirror": f"{oci_registry.host}/mirror",
+            "model_registry": model_registry.url,
+        }
+        first = run(tmp_path, hub, site, "--json")
+        writes = len(model_registry.writes)
+        second = run(tmp_path, hub, site, "--json")
+        assert len(model_registry.writes) == writes
+
+    assert first.returncode == 0, first.stderr
+    told = json.loads(first.stdout)
+    assert told["status"] == "succeeded"
+    assert {"digest", "mirror", "version", "endpoint"} <= told.keys()
+    assert told["mirror"] == f"{oci_registry.host}/mirror/tiny@{told['digest']}"
+    assert told["registered"] == f"oci://{oci_registry.host}/models/tiny@{told['digest']}"
+    manifest = yaml.safe_load((tmp_path / "out/inferenceservice.yaml").read_text())
+    assert manifest["spec"]["predictor"]["model"]["storageUri"] == told["registered"]
+    assert json.loads(second.stdout)["digest"] == told["digest"]
+    assert "nothing changed" in json.loads(second.stdout)["stages"][0]["detail"]
+
+
+def test_without_targets_everything_is_written_to_the_folder(tmp_path: Path) -> None:
+    with HubServer({REPO: FILES}) as hub:
+        done = run(tmp_path, hub, None, "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert states(done) == {
+        "plan": "succeeded",
+        "download": "succeeded",
+        "build": "succeeded",
+        "mirror": "skipped",
+        "register": "rendered",
+        "deploy": "skipped",
+    }
+    digest = json.loads(done.stdout)["digest"]
+    registration = json.loads((tmp_path / "out/registration.json").read_text())
+    assert registration["uri"].endswith(digest)
+    inspected = subprocess.run(
+        [
+            "skopeo",
+            "inspect",
+            "--format",
+            "{{.Digest}}",
+            f"oci:{tmp_path}/out/image:1-{hub.commit(REPO)[:7]}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert inspected.stdout.strip() == digest
+
+
+def test_summary_for_people_names_the_report(tmp_path: Path) -> None:
+    with HubServer({REPO: FILES}) as hub:
+        done = run(tmp_path, hub, None)
+
+    assert done.returncode == 0, done.stderr
+    assert "mirror     skipped" in done.stdout
+    assert f"report     {tmp_path}/out/report.html" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("kind", ["md", "html"])
+def test_failure_is_reported_with_its_remedy(tmp_path: Path, kind: str) -> None:
+    with HubServer({REPO: FILES}) as hub:
+        hub.corrupt("model.safetensors", b"other")
+        done = run(tmp_path, hub, None)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("modelcar: model.safetensors: ")
+    assert "Traceback" not in done.stderr
+    page = (tmp_path / f"out/report.{kind}").read_text()
+    assert "download" in page
+    assert "download again" in page
+    assert json.loads((tmp_path / "out/run.json").read_text())["status"] == "failed"
