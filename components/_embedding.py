@@ -2,8 +2,8 @@
 
 import ast
 import base64
-import gzip
 import io
+import lzma
 import tarfile
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ def modules(source: Path, body: str) -> tuple[str, ...]:
 
 
 def archive(source: Path, names: Iterable[str]) -> str:
-    """Return the modules and their templates as a base64 gzipped tar without clocks or owners.
+    """Return the modules and their templates as a base64 tar.xz without clocks or owners.
 
     They are made small: Argo keeps each component's text about five times in an object of 1 MB.
     """
@@ -41,7 +41,8 @@ def archive(source: Path, names: Iterable[str]) -> str:
             entry = tarfile.TarInfo(path.relative_to(source).as_posix())
             entry.size, entry.mode = len(data), 0o644
             tar.addfile(entry, io.BytesIO(data))
-    return base64.b64encode(gzip.compress(content.getvalue(), 9, mtime=0)).decode()
+    packed = lzma.compress(content.getvalue(), preset=6 | lzma.PRESET_EXTREME)
+    return base64.b64encode(packed).decode()
 
 
 def _imported(source: Path, tree: ast.AST) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The packages that an embedded stage installs: pinned, with everything that they need."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib.metadata import requires
 from pathlib import Path
@@ -27,23 +27,36 @@ _TARGET: Final = {
 def closure(packages: Iterable[str]) -> list[str]:
     """Return `packages` and all that they need as `name==version`, sorted.
 
-    Raises KeyError for a package that constraints.txt does not pin.
+    Raises LookupError for a package that constraints.txt does not pin, ImportError for one that
+    is not installed here, where what it needs is read.
     """
-    found: set[str] = set()
+    found: dict[str, str] = {}
+    seen: set[str] = set()
     waiting = [Requirement(name) for name in packages]
     while waiting:
-        name = canonicalize_name(waiting.pop().name)
-        if name not in found:
-            found.add(name)
-            waiting += _needs(name)
-    return [f"{name}=={_pins()[name]}" for name in sorted(found)]
+        requirement = waiting.pop()
+        if str(requirement) not in seen:
+            seen.add(str(requirement))
+            name = canonicalize_name(requirement.name)
+            found[name] = _pin(name)
+            waiting += _needs(name, requirement.extras)
+    return [f"{name}=={version}" for name, version in sorted(found.items())]
 
 
-def _needs(name: str) -> Iterator[Requirement]:
+def _needs(name: str, extras: Collection[str]) -> Iterator[Requirement]:
+    environments = [_TARGET, *({**_TARGET, "extra": extra} for extra in extras)]
     for line in requires(name) or ():
         requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate(_TARGET):
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate(where) for where in environments):
             yield requirement
+
+
+def _pin(name: str) -> str:
+    try:
+        return _pins()[name]
+    except KeyError:
+        raise LookupError(f"{name} is not pinned: run `make constraints`") from None
 
 
 @cache

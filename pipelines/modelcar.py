@@ -32,15 +32,18 @@ def _mount(task: Any, pvc_name: Any) -> None:
     kubernetes.mount_pvc(task, pvc_name=pvc_name, mount_path=MOUNT)
 
 
-def _secrets(task: Any) -> None:
-    """Mount the secrets as files, each of them optional; none is ever a parameter."""
-    for name, folder in (
-        ("huggingface-token", HUB_TOKEN),
-        ("registry-auth", REGISTRY_AUTH),
-        ("model-registry-config", MODEL_REGISTRY),
-    ):
-        kubernetes.use_secret_as_volume(task, name, mount_path=folder, optional=True)
+def _secret(task: Any, name: str, folder: str) -> None:
+    """Mount a secret as files, an optional one; none is ever a parameter or a variable."""
+    kubernetes.use_secret_as_volume(task, name, mount_path=folder, optional=True)
+
+
+def _hub_token(task: Any) -> None:
+    _secret(task, "huggingface-token", HUB_TOKEN)
     task.set_env_variable("HF_TOKEN_PATH", f"{HUB_TOKEN}/token")
+
+
+def _registry_auth(task: Any) -> None:
+    _secret(task, "registry-auth", REGISTRY_AUTH)
     task.set_env_variable("REGISTRY_AUTH_FILE", f"{REGISTRY_AUTH}/.dockerconfigjson")
 
 
@@ -103,8 +106,7 @@ def modelcar(
     with dsl.ExitHandler(closing, name="modelcar-run"):
         source: dict[str, Any] = {"hf_repo": hf_repo, "model_name": model_name}
         source["model_version"] = model_version
-        planned = _task(plan(**source, revision=revision, hf_endpoint=hf_endpoint))
-        _secrets(planned)
+        planned = _task(plan(**source, revision=revision, hf_endpoint=hf_endpoint, workdir=workdir))
         source["commit"] = planned.output
         target: dict[str, Any] = {"registry": registry, "namespace": namespace, "workdir": workdir}
         fetched = _task(download(**source, **target, hf_endpoint=hf_endpoint))
@@ -159,7 +161,10 @@ def modelcar(
                 workdir=workdir,
             )
         )
-        for task in (fetched, built, registered, deployed):
+        for task in (planned, fetched, built, registered, deployed):
             _mount(task, pvc_name)
-        for task in (fetched, built, mirrored, registered):
-            _secrets(task)
+        for task in (planned, fetched):
+            _hub_token(task)
+        for task in (fetched, built, mirrored):
+            _registry_auth(task)
+        _secret(registered, "model-registry-config", MODEL_REGISTRY)

@@ -36,10 +36,7 @@ def build(
     from modelcar.values import Digest
 
     with task("build", workdir) as record:
-        model, work = (
-            parameters.model(hf_repo, commit, model_name, model_version),
-            work_folder(workdir),
-        )
+        model = parameters.model(hf_repo, commit, model_name, model_version)
         target = parameters.target(registry, namespace, model, commit)
         mirror = parameters.mirror_target(mirror_to, model, commit)
         work = work_folder(workdir)

@@ -1,19 +1,25 @@
-"""The pipeline's face of plan: no PVC, so that nothing waits for a pod that can never start."""
+"""The pipeline's face of plan."""
 
 from components._runtime import stage
 
 
 @stage("huggingface-hub", "urllib3")
-def plan(hf_repo: str, revision: str, hf_endpoint: str, model_name: str, model_version: str) -> str:
+def plan(
+    hf_repo: str,
+    revision: str,
+    hf_endpoint: str,
+    model_name: str,
+    model_version: str,
+    workdir: str,
+) -> str:
     """Resolve the revision to its commit, choose the files, and refuse what cannot be packed."""
     from modelcar import outcome, parameters
     from modelcar import plan as planning
     from modelcar.hub import Hub
-    from modelcar.task import task
-    from modelcar.workfolder import WorkFolder
+    from modelcar.task import task, work_folder
 
-    with task("plan") as record:
+    with task("plan", workdir) as record:
         model = parameters.model(hf_repo, revision, model_name, model_version)
-        made = planning.make(model, WorkFolder.default(), Hub(hf_endpoint))
+        made = planning.make(model, work_folder(workdir), Hub(hf_endpoint))
         record.done(made, outcome.plan(made))
     return made.commit or ""

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from modelcar.checksums import CheckedFiles, verify
-from modelcar.errors import VerificationError
+from modelcar.errors import SourceError, VerificationError
 from modelcar.hub import Hub
 from modelcar.progress import LogLines, Progress
 from modelcar.values import ModelSource, Plan, Snapshot, SourceFile
@@ -67,7 +67,11 @@ class _Download:
             return None
 
     def _fetch(self, file: SourceFile, path: Path) -> None:
-        path.unlink(missing_ok=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what, remedy = f"work folder {self.folder}", "check its rights, or name another"
+            raise SourceError(what, error.strerror or str(error), remedy) from error
         with self._progress.transfer(f"download {file.path}", file.size) as advance:
             self._hub.fetch(self._source, file, self.folder, advance)

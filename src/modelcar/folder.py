@@ -22,8 +22,14 @@ def listing(folder: Path, known: CheckedFiles) -> tuple[SourceFile, ...]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder, onerror=_refuse):
         yield from (Path(parent, name) for name in names)
+
+
+def _refuse(error: OSError) -> None:
+    # os.walk would leave such a folder out without a word.
+    what, why = f"model folder {error.filename}", error.strerror or str(error)
+    raise SourceError(what, why, "give the right to read it") from error
 
 
 def _entry(folder: Path, path: Path, known: CheckedFiles) -> SourceFile:

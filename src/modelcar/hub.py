@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from modelcar.errors import SourceError, VerificationError
 from modelcar.values import Digest, ModelSource, SourceFile
-
-if TYPE_CHECKING:
-    pass
 
 # Xet takes gigabytes of memory (huggingface_hub #3300): off in pods unless it was asked for. The
 # library reads these when it is imported, and its own progress bars would mix with ours.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Its warnings name signed addresses, which give their reader the file.
+os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
+PAUSE: Final = 0.5
+"""Seconds before the second try; they double with each one."""
 _ATTEMPTS: Final = 5
 _TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 log = logging.getLogger(__name__)
@@ -86,9 +87,11 @@ class Hub:
 
         The bytes are not verified here. A connection that breaks goes on where it broke.
         """
-        with self._explained(source, file.path):
-            path = _retrying(
-                lambda: self._api.hf_hub_download(
+        from huggingface_hub.errors import LocalEntryNotFoundError
+
+        def get() -> str:
+            try:
+                return self._api.hf_hub_download(
                     source.location,
                     file.path,
                     revision=source.revision,
@@ -96,8 +99,12 @@ class Hub:
                     force_download=True,  # what lies there was found wanting
                     tqdm_class=_reporting(advance),
                 )
-            )
-        return Path(str(path))
+            except (ValueError, LocalEntryNotFoundError) as error:
+                # The library asks for the file's head first, and hides what went wrong there.
+                raise (error.__cause__ or error) from None
+
+        with self._explained(source, file.path):
+            return Path(_retrying(get))
 
     @contextmanager
     def _explained(self, source: ModelSource, path: str = "") -> Iterator[None]:
@@ -113,6 +120,9 @@ class Hub:
         except Exception as error:
             if _is_transport(error):
                 raise _explain(source, self._api.endpoint, error) from error
+            if isinstance(error, ValueError):
+                why = f"{self._api.endpoint} gave no answer of a Hub ({_one_line(error)})"
+                raise SourceError(source.uri, why, "check HF_ENDPOINT and the proxy") from error
             raise
 
 
@@ -141,7 +151,7 @@ def _retrying(attempt: Callable[[], Any]) -> Any:
 def _pause(error: Exception, tried: int) -> float:
     headers = getattr(getattr(error, "response", None), "headers", {})
     named = str(headers.get("Retry-After", ""))
-    return min(float(named), 120.0) if named.isdecimal() else min(0.5 * 2.0**tried, 30.0)
+    return min(float(named), 120.0) if named.isdecimal() else min(PAUSE * 2.0**tried, 30.0)
 
 
 def _explain(source: ModelSource, endpoint: str, error: Exception) -> SourceError:
@@ -183,9 +193,9 @@ def _status(error: Exception) -> int:
 
 def _is_transport(error: Exception) -> bool:
     """Tell a failed connection from a full disk: both are OSError in places."""
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import FileMetadataError
 
-    if isinstance(error, LocalEntryNotFoundError | ConnectionError | TimeoutError):
+    if isinstance(error, FileMetadataError | ConnectionError | TimeoutError):
         return True
     # huggingface_hub changed its HTTP library twice; each names its transport errors so.
     names = [kind.__name__ for kind in type(error).__mro__]

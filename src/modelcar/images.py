@@ -17,6 +17,3 @@ SKOPEO = (
     "@sha256:c0ee1f4edca5c01cb8d5611124f92f3cc47196ecab68aee5d0f90834e00574d5"
 )
 """What the pipeline's mirror stage runs on; 1.19 or later, which retries 502 to 504."""
-
-SCRATCH = "scratch"
-"""Stands for no base: such an image serves as an image volume only, never as a sidecar."""

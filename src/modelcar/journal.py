@@ -11,19 +11,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from modelcar.errors import SourceError
+
 log = logging.getLogger(__name__)
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
-    """Append one row; parallel writers do not mix, since each row is one O_APPEND write."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Append one row; parallel writers do not mix, since each row is one O_APPEND write.
+
+    Raises SourceError when the disk refuses.
+    """
     line = json.dumps(row, separators=(",", ":"), sort_keys=True) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        # A torn line of an earlier crash must not swallow this one.
-        os.write(descriptor, (b"" if _ends_clean(path) else b"\n") + line.encode())
-    finally:
-        os.close(descriptor)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, line.encode())
+    except OSError as error:
+        what, remedy = f"work folder {path.parent}", "free space there, or check its rights"
+        raise SourceError(what, error.strerror or str(error), remedy) from error
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -39,10 +43,19 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
                 log.warning("%s: line %d is torn and was passed over", path, number)
 
 
+def _write(path: Path, line: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        # A torn line of an earlier crash must not swallow this one.
+        os.write(descriptor, (b"" if _ends_clean(path) else b"\n") + line)
+    finally:
+        os.close(descriptor)
+
+
 def _parse(line: str) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
 

@@ -53,7 +53,7 @@ def serving(
         node_selector=_selector(node_selector_label),
         tensor_parallel_size=_number("tensor_parallel_size", tensor_parallel_size or str(gpus)),
         max_model_len=_number("max_model_len", max_model_len or "0"),
-        args=tuple(shlex.split(vllm_args)),
+        args=_arguments(vllm_args),
         runtime=serving_runtime or Serving().runtime,
     )
 
@@ -94,6 +94,14 @@ def _number(name: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise UsageError(f"parameter {name}", f"{text!r} is not a whole number", "write digits")
     return int(text)
+
+
+def _arguments(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        remedy = "write them as a shell takes them"
+        raise UsageError("parameter vllm_args", f"{text!r}: {error}", remedy) from error
 
 
 def _selector(text: str) -> dict[str, str]:

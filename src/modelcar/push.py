@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 from modelcar.checksums import CheckedFiles, Stamp, Sums, blocks, checked
 from modelcar.errors import ImageError, VerificationError
-from modelcar.images import SCRATCH
 from modelcar.oci import base as oci_base
 from modelcar.oci import layer
 from modelcar.oci.image import Base, Descriptor, Image, assemble, digest_of, model_layer
-from modelcar.oci.reference import TagReference, parse
+from modelcar.oci.reference import SCRATCH, TagReference, parse
 from modelcar.oci.store import ImageStore, open_store
 from modelcar.progress import Advance, LogLines, Progress
 from modelcar.values import (

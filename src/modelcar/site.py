@@ -101,7 +101,7 @@ def _image(text: str) -> str:
 
 def _base(text: str) -> str:
     """Let a base also be a layout on this machine's disk, or none at all."""
-    return text if text == images.SCRATCH or text.startswith("oci:") else _image(text)
+    return text if text == reference.SCRATCH or text.startswith("oci:") else _image(text)
 
 
 def _dns(text: str) -> str:

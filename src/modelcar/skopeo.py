@@ -20,7 +20,7 @@ from modelcar.oci.reference import (
     TagReference,
     parse_image,
 )
-from modelcar.trust import is_loopback
+from modelcar.trust import CA_VARIABLE, ca_files, is_loopback
 from modelcar.values import Digest, ImageDigest
 
 ATTEMPTS: Final = 5
@@ -37,7 +37,7 @@ _CAUSES: Final = (
         "log in to both sides in one auth file: `skopeo login --authfile`",
     ),
     (r"manifest unknown|name unknown|not found", "check the source's repository and digest"),
-    (r"x509|certificate", "give the CA's folder: *.crt files, --src-cert-dir or --dest-cert-dir"),
+    (r"x509|certificate", f"name the CA's file in {CA_VARIABLE}"),
     (r"no such host|dial tcp", "check the host name, the network and the proxy settings"),
     (r"no space left", "free space on the destination"),
 )
@@ -99,7 +99,8 @@ def mirror(source: Reference, destination: TagReference) -> ImageDigest:
     with tempfile.TemporaryDirectory(prefix="modelcar-") as folder:
         digest_file = Path(folder, "digest")
         tls = (verify_tls(source.location), verify_tls(destination.location))
-        run(copy_arguments(location(source), location(destination), str(digest_file), *tls))
+        copy = copy_arguments(location(source), location(destination), str(digest_file), *tls)
+        run([copy[0], *_trusted(Path(folder)), *copy[1:]])
         copied = Digest.parse(digest_file.read_text(encoding="ascii").strip())
     expected = source.digest if isinstance(source, DigestReference) else copied
     return compare(destination, expected, copied)
@@ -132,6 +133,14 @@ def explain(arguments: Sequence[str], code: int, stderr: str) -> MirrorError:
     what = f"skopeo {arguments[0]} to {arguments[-1]}"
     why = f"exit {code}, {_last(stderr)}"
     return MirrorError(what, why, next(remedies, "look at its message above"))
+
+
+def _trusted(folder: Path) -> list[str]:
+    """Return the options by which skopeo trusts the CAs that the rest of the library trusts."""
+    if not (files := ca_files()):
+        return []
+    (folder / "ca.crt").write_bytes(b"\n".join(file.read_bytes() for file in files))
+    return [f"--src-cert-dir={folder}", f"--dest-cert-dir={folder}"]
 
 
 def _once(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -34,20 +34,24 @@ def work_folder(workdir: str) -> WorkFolder:
 
 
 @contextmanager
-def task(name: str, workdir: str = "") -> Iterator[Handle]:
-    """Run one stage: with a record where a work folder is mounted, and an exit code at the end.
+def task(name: str, workdir: str) -> Iterator[Handle]:
+    """Run one stage: with its record in the work folder, and an exit code at the end.
 
     The log goes to standard error. An error of ours ends the process with its code and one line,
     since the log of a failed task is all that a user can see of it.
     """
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-    log.setLevel(logging.INFO)
+    _log()
     try:
-        if not workdir:
-            yield Handle()
-            return
         with RunRecorder(work_folder(workdir).root, run_id()).stage(name) as stage:
             yield stage
+        log.info("%s %s: %s", name, stage.status, stage.detail)
     except ModelCarError as error:
         log.error("%s failed: %s", name, error)
         sys.exit(error.exit_code)
+
+
+def _log() -> None:
+    # KFP's executor lets every library speak, among them one that logs signed addresses.
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    logging.getLogger().setLevel(logging.WARNING)
+    log.setLevel(logging.INFO)

@@ -3,11 +3,13 @@
 import functools
 import ipaddress
 import os
+import re
 import ssl
 from pathlib import Path
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CA_VARIABLE = "MODELCAR_CA_BUNDLE"
+_HOST = re.compile(r"(?:\[([^\]]+)\]|([^:]+))(?::[0-9]+)?")
 
 
 def is_loopback(host: str) -> bool:
@@ -15,11 +17,12 @@ def is_loopback(host: str) -> bool:
 
     Only there is plain HTTP spoken, and TLS verification left out.
     """
-    name = host.rsplit(":", 1)[0] if host.count(":") == 1 else host
+    match = _HOST.fullmatch(host)
+    name = match[1] or match[2] if match else host
     if name == "localhost":
         return True
     try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
 

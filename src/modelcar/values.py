@@ -91,7 +91,7 @@ class ModelSource:
         if scheme == "file" and rest.startswith("/"):
             return cls("file", rest.rstrip("/") or "/")
         repo, _, revision = rest.partition("@")
-        if scheme == "hf" and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo):
+        if scheme == "hf" and re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", repo):
             return cls("hf", repo, revision or "main")
         remedy = "write hf://org/name, hf://org/name@revision or file:///absolute/folder"
         raise ReferenceError_(f"model URI {uri!r}", "it cannot be read", remedy)

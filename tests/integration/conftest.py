@@ -1,9 +1,13 @@
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from modelcar.oci.reference import DigestReference
+from tests.servers import busybox_base
+from tests.servers.docker_registry import DockerRegistry
 from tests.servers.kube import KubeServer, kube_server
 
 CRD = "serving.kserve.io_inferenceservices.crd.yaml"
@@ -20,3 +24,25 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
     with kube_server(Path(assets), tmp_path_factory.mktemp("kube")) as server:
         server.install_crd(Path(definitions) / CRD)
         yield server
+
+
+@pytest.fixture(scope="session")
+def oci_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
+    """Return an OCI registry that takes anything from anyone."""
+    with DockerRegistry(tmp_path_factory.mktemp("oci-registry")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> DigestReference:
+    """Return a base image of busybox, in an OCI layout."""
+    return busybox_base.make(tmp_path_factory.mktemp("base"))
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def repository() -> str:
+    """Return the path of a repository that no other test uses."""
+    return f"models/test-{next(_numbers)}"

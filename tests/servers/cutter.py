@@ -49,7 +49,7 @@ class Cutter:
                     return
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._open += [client, server]
-                self._spawn(_bridge, client, server)
+                self._spawn(bridge, client, server)
 
     def _spawn(self, run: object, *ends: socket.socket) -> None:
         thread = threading.Thread(target=run, args=ends)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ class Cutter:
         thread.start()
 
 
-def _bridge(client: socket.socket, server: socket.socket) -> None:
+def bridge(client: socket.socket, server: socket.socket) -> None:
     with client, server:
         back = threading.Thread(target=_forward, args=(server, client))
         back.start()

@@ -64,9 +64,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; `path` is decoded and has no query."""
+    """One request; `path` is decoded and has no query, `target` is both as they were sent."""
 
     method: str
+    target: str
     path: str
     query: Mapping[str, str]
     headers: Message
@@ -260,7 +261,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         parts = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
         path = urllib.parse.unquote(parts.path)
-        return Request(self.command, path, query, self.headers, self._body())
+        return Request(self.command, self.path, path, query, self.headers, self._body())
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":

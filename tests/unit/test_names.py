@@ -17,8 +17,9 @@ from modelcar.names import dns_name, image_tag
         ("7B", "model-7b"),
         ("模型", "model"),
         ("", "model"),
-        ("a" * 60, "a" * 53),
-        ("a" * 52 + ".b", "a" * 52),
+        ("a" * 53, "a" * 53),
+        ("a" * 54, "a" * 44 + "-a3f01b69"),
+        ("a" * 43 + "." * 99 + "b" * 99, "a" * 43 + "-770616fa"),
     ],
 )
 def test_a_model_name_becomes_one_that_kubernetes_takes(text: str, name: str) -> None:
@@ -30,6 +31,10 @@ def test_every_text_becomes_a_name_that_stays_itself(text: str) -> None:
     name = dns_name(text)
     assert re.fullmatch(r"[a-z]([-a-z0-9]{0,51}[a-z0-9])?", name)
     assert dns_name(name) == name
+
+
+def test_long_names_that_differ_at_their_end_stay_apart() -> None:
+    assert dns_name("a" * 60 + "-awq") != dns_name("a" * 60 + "-gptq")
 
 
 def test_a_tag_holds_the_version_and_the_commit() -> None:

@@ -42,7 +42,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_first_auth_file_that_exists_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(QUAY) is None
-    for place in (".docker/config.json", ".config/containers/auth.json", "run/containers/auth.json"):
+    for place in (
+        ".docker/config.json",
+        ".config/containers/auth.json",
+        "run/containers/auth.json",
+    ):
         write(home / place, **{"quay.io": entry(place)})
         assert found(QUAY) == place
     monkeypatch.delenv("XDG_RUNTIME_DIR")

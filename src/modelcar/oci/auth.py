@@ -4,7 +4,6 @@ Format and search order: containers-auth.json(5).
 """
 
 import base64
-import binascii
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -74,7 +73,8 @@ def _decode(entry: Any) -> Credential | None:
         return None
     try:
         username, _, password = base64.b64decode(encoded).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        remedy = "write the entry again with `skopeo login --authfile`"
-        raise ImageError("auth file", "an entry is not base64 of user:password", remedy) from error
-    return Credential(username, password)
+        return Credential(username, password)
+    except (ValueError, TypeError):
+        pass  # the decoder's own error holds the secret
+    remedy = "write the entry again with `skopeo login --authfile`"
+    raise ImageError("auth file", "an entry is not base64 of user:password", remedy)

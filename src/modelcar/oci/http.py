@@ -28,8 +28,11 @@ Response = urllib3.BaseHTTPResponse
 T = TypeVar("T")
 
 ATTEMPTS: Final = 5
+PAUSE: Final = 0.5
+"""Seconds before the second try; they double with each one."""
 TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _TOKEN_MARGIN: Final = 30.0
+_PARAMETER: Final = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s",]+))')
 _UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 log = logging.getLogger(__name__)
 
@@ -45,15 +48,15 @@ class Challenge:
 def parse_challenge(header: str) -> Challenge:
     """Parse a `WWW-Authenticate` header (RFC 9110, section 11.6.1); one challenge."""
     scheme, _, rest = header.partition(" ")
-    pairs = re.findall(r'(\w+)="([^"]*)"', rest)
-    return Challenge(scheme.lower(), dict(pairs))
+    pairs = _PARAMETER.findall(rest)
+    return Challenge(scheme.lower(), {name.lower(): text or bare for name, text, bare in pairs})
 
 
 def backoff(attempt: int, retry_after: str | None = None) -> float:
     """Return the seconds to wait before try `attempt` + 1: doubled each time, with jitter."""
     if retry_after and retry_after.isdecimal():
         return min(float(retry_after), 120.0)
-    return float(min(0.5 * 2**attempt, 30.0) * random.uniform(0.5, 1.0))  # noqa: S311
+    return float(min(PAUSE * 2**attempt, 30.0) * random.uniform(0.5, 1.0))  # noqa: S311
 
 
 class Session:

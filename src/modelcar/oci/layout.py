@@ -127,7 +127,7 @@ class OciLayout:
         # The marker file of every layout serves as the lock: two builds keep both their tags.
         with (self._folder / "oci-layout").open("a+", encoding="utf-8") as marker:
             fcntl.flock(marker, fcntl.LOCK_EX)
-            if marker.tell() == 0:
+            if os.fstat(marker.fileno()).st_size == 0:
                 marker.write('{"imageLayoutVersion":"1.0.0"}')
             yield
 

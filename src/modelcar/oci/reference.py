@@ -15,6 +15,8 @@ _REPOSITORY = re.compile(
     r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
 )
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+SCRATCH = "scratch"
+"""Stands for no base: such an image serves as an image volume only, never as a sidecar."""
 _REMEDY = "write host/repository:tag, host/repository@sha256:… or oci:FOLDER:TAG"
 
 
@@ -85,7 +87,7 @@ def parse(text: str, default_tag: str = "latest") -> Reference:
     """
     name, at, digest = text.partition("@")
     location, tag = _layout(name) if name.startswith("oci:") else _repository(name)
-    if tag and not _TAG.fullmatch(tag):
+    if name.endswith(":") or (tag and not _TAG.fullmatch(tag)):
         raise ReferenceError_(f"image reference {text!r}", f"{tag!r} is not a tag", _REMEDY)
     if at:
         return DigestReference(location, Digest.parse(digest), tag)

@@ -1,0 +1,130 @@
+"""What a stage carries and installs: its own modules, pinned packages, small enough for Argo."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components._embedding import modules
+from tests.pipeline.compiled_file import SHIPPED, CompiledPipeline, Executor
+
+PIPELINE = CompiledPipeline(SHIPPED)
+STAGES = [name for name in PIPELINE.executors if name != "mirror"]
+# Not more than this: an argv string, a component's archive, all archives, the dashboard's file.
+WORD, ARCHIVE, ARCHIVES, FILE = 100_000, 33_000, 150_000, 1_000_000
+# Argo refuses a workflow of 1,048,576 bytes, in which a component's text stands about five times.
+WORKFLOW, TIMES, REST = 1_000_000, 5, 110_000
+LEFT_OUT = re.compile(r"^\s*(?:import|from)\s+(pydantic|modelcar\.(?:catalog|cli|run)\b)", re.M)
+
+PROBE = """
+import importlib.abc, importlib.metadata, json, sys
+folder, allowed, statements = sys.argv[1], set(json.loads(sys.argv[2])), json.loads(sys.argv[3])
+
+class Absent(importlib.abc.MetaPathFinder):
+    owners = importlib.metadata.packages_distributions()
+    def find_spec(self, name, path=None, target=None):
+        owners = {owner.lower().replace("_", "-") for owner in self.owners.get(name, ())}
+        if owners and not owners & allowed:
+            raise ModuleNotFoundError(f"{name} is not installed in this stage", name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.path.insert(0, folder)
+for statement in statements:
+    exec(statement)
+import kfp.dsl.executor_main
+import modelcar
+print(modelcar.__file__)
+"""
+
+
+@pytest.fixture(params=STAGES)
+def stage(request: pytest.FixtureRequest) -> Executor:
+    return PIPELINE.executors[request.param]
+
+
+def test_everything_stays_within_the_limits_of_argo_and_the_dashboard() -> None:
+    executors = PIPELINE.executors.values()
+    sizes = {executor.name: len(executor.embedded) for executor in executors}
+    assert max(sizes.values()) <= ARCHIVE, sizes
+    assert sum(sizes.values()) <= ARCHIVES, sizes
+    assert max(len(word.encode()) for executor in executors for word in executor.words) < WORD
+    assert SHIPPED.stat().st_size < FILE
+    texts = sum(len(json.dumps(executor.container)) for executor in executors)
+    assert TIMES * texts + REST < WORKFLOW
+
+
+def test_archive_holds_the_modules_that_the_stage_imports(stage: Executor) -> None:
+    sources = stage.sources
+    assert sources.keys() >= {"modelcar/__init__.py", "modelcar/task.py", "modelcar/errors.py"}
+    assert {Path(path).suffix for path in sources} <= {".py", ".j2"}
+    assert {path.split("/")[0] for path in sources} == {"modelcar"}
+    for name in ("catalog", "entry", "cli", "cli_options", "run", "site", "faults"):
+        assert f"modelcar/{name}.py" not in sources
+    for text in sources.values():
+        assert not LEFT_OUT.search(text)
+
+
+def test_templates_go_with_the_report() -> None:
+    carrying = {
+        name
+        for name in STAGES
+        if any(path.endswith(".j2") for path in PIPELINE.executors[name].sources)
+    }
+    assert carrying == {"report"}
+
+
+def test_every_requirement_is_one_version(stage: Executor) -> None:
+    pinned = [word for word in stage.requirements if not word.endswith('python_version<"3.9"')]
+    assert "kfp==2.17.0" in pinned
+    assert all(re.fullmatch(r"[a-z0-9.-]+==[\w.]+", word) for word in pinned), pinned
+
+
+def test_stage_needs_nothing_that_it_does_not_install(stage: Executor, tmp_path: Path) -> None:
+    for path, text in stage.sources.items():
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    body = _body(stage)
+    allowed = [word.partition("==")[0] for word in stage.requirements]
+    statements = [*_imports(body), *(s for text in _python(stage) for s in _imports(text))]
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, tmp_path, json.dumps(allowed), json.dumps(statements)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "modelcar/__init__.py")
+
+
+def test_archive_is_what_the_body_asks_for(stage: Executor) -> None:
+    expected = modules(SHIPPED.parents[1] / "src", _body(stage))
+    found = {path for path in stage.sources if path.endswith(".py")}
+    names = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in found}
+    assert names == set(expected)
+
+
+def _body(stage: Executor) -> str:
+    """Return the stage's own function, as it stands behind what kfp puts before it."""
+    code = next(word for word in stage.words if "__KFP_EMBEDDED_ARCHIVE_B64" in word)
+    return code[code.index(f"\ndef {stage.name.removeprefix('exec-')}(") :]
+
+
+def _python(stage: Executor) -> list[str]:
+    return [text for path, text in stage.sources.items() if path.endswith(".py")]
+
+
+def _imports(text: str) -> Iterator[str]:
+    """Yield every import that may run, also those within functions."""
+    waiting: list[ast.AST] = [ast.parse(text)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield ast.unparse(node)
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            waiting += ast.iter_child_nodes(node)

@@ -1,0 +1,252 @@
+"""The shipped pipeline, run whole on this machine against real servers."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+import yaml
+from kfp.local import config, subprocess_task_handler, task_dispatcher
+
+from modelcar.oci.reference import DigestReference
+from tests.pipeline.host_runner import Cluster, Run, run
+from tests.servers import busybox_base
+from tests.servers.docker_registry import DockerRegistry
+from tests.servers.hub import HubServer
+from tests.servers.model_registry import ModelRegistryServer
+
+PIPELINE = Path(__file__).resolve().parents[2] / "compiled" / "modelcar.yaml"
+REPO, NAME, VERSION = "example/tiny", "tiny", "2.0"
+FILES = {
+    "README.md": b"---\nlicense: apache-2.0\n---\n# tiny\n",
+    "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
+    "model.safetensors": bytes(8) + b"weights" * 1000,
+    "tokenizer.json": b"{}",
+}
+USER, PASSWORD = "robot", "throw-away"
+STAGES = ["plan", "download", "build", "mirror", "register", "deploy"]
+
+
+@dataclass(frozen=True)
+class World:
+    """The servers of all runs here; the OCI registry asks for the password in `auth_file`."""
+
+    folder: Path
+    hub: HubServer
+    oci_registry: DockerRegistry
+    model_registry: ModelRegistryServer
+    base: str
+    auth_file: Path
+
+    @property
+    def tag(self) -> str:
+        return f"{VERSION}-{self.hub.commit(REPO)[:7]}"
+
+    def run(self, run_id: str, **arguments: str) -> Run:
+        """Run the pipeline with every target, but for what `arguments` say otherwise."""
+        cluster = Cluster(self.folder / "cluster", {"registry-auth": self.auth_file.parent})
+        host = self.oci_registry.host
+        given = {
+            "hf_repo": REPO,
+            "hf_endpoint": self.hub.url,
+            "model_name": NAME,
+            "model_version": VERSION,
+            "registry": f"{host}/models",
+            "mirror_to": f"{host}/mirror",
+            "model_registry_url": self.model_registry.url,
+            "base_image": self.base,
+            "deploy_model": "false",
+            "workdir": str(self.folder / "work"),
+        }
+        return run(PIPELINE, cluster, run_id, **{**given, **arguments})
+
+    def records(self, run_id: str) -> dict[str, dict[str, Any]]:
+        folder = self.folder / "work" / "records" / run_id
+        found = [json.loads(path.read_text()) for path in sorted(folder.iterdir())]
+        return {record["name"]: record for record in found}
+
+    def uploads(self) -> list[str]:
+        """Return every request for bytes that the OCI registry has logged."""
+        return re.findall(r'"(PATCH /v2/\S+)', self.oci_registry.log.read_text())
+
+    def digest_at(self, repository: str) -> str:
+        """Return the sha256 of the manifest's own bytes, as the OCI registry holds them."""
+        headers = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
+        headers["Accept"] = "application/vnd.oci.image.manifest.v1+json"
+        address = f"http://{self.oci_registry.host}/v2/{repository}/manifests/{self.tag}"
+        with urllib3.PoolManager() as pool:
+            response = pool.request("GET", address, headers=headers)
+        assert response.status == 200, response.data
+        return f"sha256:{hashlib.sha256(response.data).hexdigest()}"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    htpasswd = folder / "htpasswd"
+    made = subprocess.run(["htpasswd", "-Bbn", USER, PASSWORD], capture_output=True, check=True)
+    htpasswd.write_bytes(made.stdout)
+    base = busybox_base.make(folder / "base")
+    with (
+        HubServer({REPO: FILES}) as hub,
+        DockerRegistry(folder / "oci-registry", htpasswd=htpasswd) as oci_registry,
+        ModelRegistryServer() as model_registry,
+    ):
+        auth_file = _auth_file(folder / "registry-auth", oci_registry.host)
+        pushed = _push(base, f"{oci_registry.host}/base", auth_file)
+        yield World(folder, hub, oci_registry, model_registry, pushed, auth_file)
+
+
+@pytest.fixture(scope="module")
+def first(world: World) -> Run:
+    """Return the first run, with every target."""
+    done = world.run("first")
+    assert done.succeeded, done.log
+    return done
+
+
+def _auth_file(folder: Path, host: str) -> Path:
+    folder.mkdir()
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    path = folder / ".dockerconfigjson"
+    path.write_text(json.dumps({"auths": {host: {"auth": login}}}))
+    return path
+
+
+def _push(image: DigestReference, repository: str, auth_file: Path) -> str:
+    """Copy an image from its folder to the OCI registry, and return it there by digest."""
+    settings = ["--preserve-digests", "--dest-tls-verify=false", f"--authfile={auth_file}"]
+    places = [f"{image.location}:{image.tag}", f"docker://{repository}:1"]
+    subprocess.run(["skopeo", "copy", "--quiet", *settings, *places], check=True)
+    return f"{repository}@{image.digest}"
+
+
+def _built_by_command(world: World, folder: Path) -> str:
+    """Build the model with the command line and return its digest."""
+    program = str(Path(sys.executable).parent / "modelcar")
+    target = f"{world.oci_registry.host}/other/{NAME}:1"
+    options = ["--to", target, "--base", world.base, "--workdir", str(folder), "--json"]
+    settings = {"HF_ENDPOINT": world.hub.url, "REGISTRY_AUTH_FILE": str(world.auth_file)}
+    done = subprocess.run(
+        [program, "build", f"hf://{REPO}", *options],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return str(json.loads(done.stdout)["digest"])
+
+
+def _installed() -> dict[str, str]:
+    return {found.metadata["Name"]: found.version for found in metadata.distributions()}
+
+
+def test_one_digest_stands_everywhere(world: World, first: Run, tmp_path: Path) -> None:
+    digest = _built_by_command(world, tmp_path)
+    image = f"{world.oci_registry.host}/models/{NAME}@{digest}"
+
+    assert world.digest_at(f"models/{NAME}") == digest
+    assert world.digest_at(f"mirror/{NAME}") == digest
+    (artifact,) = world.model_registry.store.all("artifact")
+    assert artifact["uri"] == f"oci://{image}"
+    (version,) = world.model_registry.store.all("version")
+    mirrored = version["customProperties"]["mirror"]["string_value"]
+    assert mirrored == f"{world.oci_registry.host}/mirror/{NAME}@{digest}"
+    manifest = yaml.safe_load((world.folder / "work/inferenceservice.yaml").read_text())
+    assert manifest["spec"]["predictor"]["model"]["storageUri"] == f"oci://{image}"
+
+
+def test_every_stage_leaves_its_record(world: World, first: Run) -> None:
+    records = world.records("first")
+
+    assert list(records) == STAGES
+    states = [record["status"] for record in records.values()]
+    assert states == [*["succeeded"] * 5, "rendered"]
+    assert records["plan"]["result"]["commit"] == world.hub.commit(REPO)
+
+
+def test_report_is_published_as_page_and_as_markdown(world: World, first: Run) -> None:
+    digest = world.digest_at(f"models/{NAME}")
+
+    for text in (first.output("report", "page"), first.output("report", "summary")):
+        assert f"{NAME} {VERSION}" in text
+        assert digest in text
+        assert all(stage in text for stage in STAGES)
+    assert first.output("report", "page").startswith("<!doctype html>")
+
+
+def test_second_run_changes_nothing(world: World, first: Run) -> None:
+    uploads, writes, digest = (
+        world.uploads(),
+        list(world.model_registry.writes),
+        world.digest_at(f"models/{NAME}"),
+    )
+    packages, environment = _installed(), dict(os.environ)
+
+    second = world.run("second")
+
+    assert second.succeeded, second.log
+    assert uploads
+    assert world.uploads() == uploads
+    assert world.model_registry.writes == writes
+    assert world.digest_at(f"models/{NAME}") == digest
+    records = world.records("second")
+    assert records["download"]["result"]["downloaded"] == 0
+    assert records["build"]["result"]["changed"] is False
+    assert records["register"]["result"]["changed"] is False
+    # The runner left this process as it was: pip found all that is pinned, and nothing is wrapped.
+    assert _installed() == packages
+    assert dict(os.environ) == environment
+    assert config.LocalExecutionConfig.instance is None
+    handler = subprocess_task_handler.SubprocessTaskHandler
+    assert handler.__module__ == subprocess_task_handler.__name__
+    assert task_dispatcher.run_single_task_implementation.__module__ == task_dispatcher.__name__
+
+
+def test_what_has_no_target_is_skipped(world: World, first: Run) -> None:
+    uploads, writes = world.uploads(), list(world.model_registry.writes)
+
+    done = world.run("bare", mirror_to="", model_registry_url="")
+
+    assert done.succeeded, done.log
+    assert world.uploads() == uploads
+    assert world.model_registry.writes == writes
+    records = world.records("bare")
+    assert records["mirror"]["status"] == "skipped"
+    assert records["register"]["status"] == "skipped"
+    assert done.output("mirror", "digest") == world.digest_at(f"models/{NAME}")
+    assert "| Mirrored |  | skipped |" in done.output("report", "summary")
+
+
+def test_mirror_is_recorded_only_where_there_is_one(world: World, first: Run) -> None:
+    done = world.run("unmirrored", mirror_to="", model_version="3.0")
+
+    assert done.succeeded, done.log
+    (version,) = (v for v in world.model_registry.store.all("version") if v["name"] == "3.0")
+    assert "mirror" not in version["customProperties"]
+
+
+def test_failing_run_says_why_once_and_still_reports(world: World) -> None:
+    done = world.run("failing", hf_repo="example/missing")
+
+    assert not done.succeeded
+    assert {folder.name for folder in done.outputs.iterdir()} == {"plan", "report"}
+    said = [line for line in done.log.splitlines() if "hf://example/missing" in line]
+    tries = done.log.count("Got executor_input") - 1  # the last is the report's
+    assert len(said) == tries == 3
+    assert all("plan failed: hf://example/missing@main: there is no such" in line for line in said)
+    assert "check the name" in said[0]
+    assert "Traceback" not in done.log
+    for text in (done.output("report", "page"), done.output("report", "summary")):
+        assert "there is no such repository" in text
+        assert "check the name" in text
