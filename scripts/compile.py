@@ -8,12 +8,28 @@ from pathlib import Path
 
 import click
 
+from modelcar.errors import ReferenceError_
+from modelcar.oci.reference import parse_image
+
 COMPILED = Path(__file__).resolve().parents[1] / "compiled"
+
+
+def _by_digest(_: click.Context, __: click.Parameter, image: str) -> str:
+    try:
+        return str(parse_image(image)) if image else ""
+    except ReferenceError_ as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file is out of date.")
-@click.option("--runtime-image", default="", metavar="REF@sha256:…", help="Embed no source.")
+@click.option(
+    "--runtime-image",
+    default="",
+    metavar="REF@sha256:…",
+    callback=_by_digest,
+    help="Embed no source.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=COMPILED, help="The folder.")
 def main(check: bool, runtime_image: str, out: Path) -> None:
     """Compile `pipelines/modelcar.py` to `modelcar.yaml`."""

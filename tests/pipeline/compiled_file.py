@@ -70,6 +70,11 @@ class CompiledPipeline:
     def text(self) -> str:
         return self.path.read_text(encoding="utf-8")
 
+    @property
+    def plain(self) -> str:
+        """Return the text without the archives, in which any word may stand by chance."""
+        return _ARCHIVE.sub("", self.text)
+
     @cached_property
     def documents(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the pipeline and what is particular to Kubernetes."""

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -97,6 +98,7 @@ def test_stage_needs_nothing_that_it_does_not_install(stage: Executor, tmp_path:
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env={**os.environ, "_KFP_RUNTIME": "true"},  # kfp's sign that this is no place to compile
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "modelcar/__init__.py")

@@ -1,0 +1,88 @@
+"""Compiling: the same sources give the same bytes, and a runtime image takes the sources' place."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.compiled_file import ROOT, SHIPPED, CompiledPipeline
+
+SOURCES = ("components", "pipelines", "scripts", "src", "constraints.txt")
+RUNTIME = f"registry.example.com/team/modelcar@sha256:{'ab' * 32}"
+
+
+def compile_in(
+    root: Path, *options: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Compile with the sources below `root`, in a process of its own."""
+    path = os.pathsep.join((str(root), str(root / "src")))
+    return subprocess.run(
+        [sys.executable, "-B", "-m", "scripts.compile", *options],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        cwd=cwd or root,
+        umask=0o077,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the sources, all of them modified just now and readable by one user."""
+    root = tmp_path_factory.mktemp("elsewhere")
+    skipped = shutil.ignore_patterns("__pycache__")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, root / name, ignore=skipped, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(ROOT / name, root / name)
+    for path in root.rglob("*.py"):
+        path.chmod(0o600)
+    return root
+
+
+def test_shipped_file_is_what_the_sources_give_anywhere(copied: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = compile_in(copied, "--out", str(out), cwd=tmp_path, PYTHONHASHSEED="7")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    made = (out / "modelcar.yaml").read_text(encoding="utf-8")
+    assert made == SHIPPED.read_text(encoding="utf-8"), "run `make compile`"
+
+
+def test_check_tells_a_file_that_is_out_of_date(copied: Path, tmp_path: Path) -> None:
+    stale = tmp_path / "modelcar.yaml"
+    stale.write_text(SHIPPED.read_text(encoding="utf-8") + "\n")
+    before = stale.read_bytes()
+    done = compile_in(copied, "--check", "--out", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "modelcar.yaml is not what the sources give; run `make compile`\n"
+    assert stale.read_bytes() == before
+
+
+def test_runtime_image_leaves_nothing_to_embed_or_install(copied: Path, tmp_path: Path) -> None:
+    done = compile_in(copied, "--runtime-image", RUNTIME, "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    made = CompiledPipeline(tmp_path / "modelcar.yaml")
+    shipped = CompiledPipeline(SHIPPED)
+    for name, executor in made.executors.items():
+        original = shipped.executors[name]
+        assert executor.embedded == ""
+        assert executor.requirements == []
+        assert "pip install" not in executor.text
+        runtime = original.container["image"] if name == "mirror" else RUNTIME
+        assert executor.container["image"] == runtime
+        assert executor.kubernetes == original.kubernetes
+        assert executor.environment == original.environment
+    assert made.tasks == shipped.tasks
+    assert made.parameters == shipped.parameters
+
+
+def test_runtime_image_must_be_pinned_by_digest(copied: Path, tmp_path: Path) -> None:
+    done = compile_in(copied, "--runtime-image", "quay.io/team/modelcar:1", "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert "a digest is needed" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,153 @@
+"""Which modules a component carries and how they are packed, on small packages of our own."""
+
+import base64
+import io
+import os
+import tarfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from components import _pins
+from components._embedding import archive, modules
+from components._pins import closure
+
+
+def source(folder: Path, files: dict[str, str]) -> Path:
+    """Write a package `modelcar` of these files and return the folder that it lies in."""
+    for name, text in {"__init__.py": "", **files}.items():
+        path = folder / "modelcar" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def unpacked(text: str) -> dict[str, str]:
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:xz") as tar:
+        files = {entry.name: tar.extractfile(entry) for entry in tar.getmembers()}
+        return {name: file.read().decode() for name, file in files.items() if file}
+
+
+def members(text: str) -> list[tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:xz") as tar:
+        return tar.getmembers()
+
+
+def test_imports_are_followed_also_those_within_functions(tmp_path: Path) -> None:
+    root = source(
+        tmp_path,
+        {
+            "first.py": "from modelcar import second\nimport os",
+            "second.py": "def late():\n    import modelcar.third",
+            "third.py": "",
+            "unused.py": "",
+        },
+    )
+    found = modules(root, "def stage():\n    from modelcar.first import name")
+    assert found == ("modelcar", "modelcar.first", "modelcar.second", "modelcar.third")
+
+
+def test_packages_come_with_their_parents(tmp_path: Path) -> None:
+    root = source(
+        tmp_path, {"oci/__init__.py": "from modelcar.oci.deep import name", "oci/deep.py": ""}
+    )
+    found = modules(root, "    from modelcar.oci import deep")
+    assert found == ("modelcar", "modelcar.oci", "modelcar.oci.deep")
+
+
+def test_what_only_a_type_checker_reads_stays_out(tmp_path: Path) -> None:
+    checked = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from modelcar import second"
+    root = source(tmp_path, {"first.py": checked, "second.py": ""})
+    assert modules(root, "import modelcar.first") == ("modelcar", "modelcar.first")
+
+
+def test_modules_that_import_each_other_are_found_once(tmp_path: Path) -> None:
+    root = source(
+        tmp_path, {"first.py": "import modelcar.second", "second.py": "import modelcar.first"}
+    )
+    assert modules(root, "import modelcar.first")[1:] == ("modelcar.first", "modelcar.second")
+
+
+def test_templates_go_with_their_module(tmp_path: Path) -> None:
+    root = source(
+        tmp_path, {"report.py": "", "report.html.j2": "{{ page }}\n", "other.html.j2": ""}
+    )
+    packed = unpacked(archive(root, ["modelcar.report"]))
+    assert packed == {"modelcar/report.py": "", "modelcar/report.html.j2": "{{ page }}\n"}
+
+
+def test_sources_are_made_small_and_mean_the_same(tmp_path: Path) -> None:
+    text = '''
+"""Words."""
+from dataclasses import dataclass
+
+
+@dataclass
+class Pair:
+    """More words."""
+
+    left: int  # kept: the dataclass lives by it
+    right: int = 2
+
+
+def total(pair: Pair) -> int:
+    """Return the sum."""
+    answer: int = pair.left + pair.right
+    return answer
+'''
+    root = source(tmp_path, {"first.py": text})
+    (small,) = unpacked(archive(root, ["modelcar.first"])).values()
+    assert len(small) < len(text) / 2
+    assert "words" not in small.lower()
+    names: dict[str, object] = {"__name__": __name__}
+    exec(small, names)
+    assert eval("total(Pair(40))", names) == 42
+
+
+def test_archive_has_no_clock_no_owner_and_one_order(tmp_path: Path) -> None:
+    files = {"first.py": "import modelcar.second", "second.py": "x = 1"}
+    one = source(tmp_path / "one", files)
+    two = source(tmp_path / "two", dict(reversed(files.items())))
+    for path in two.rglob("*.py"):
+        path.chmod(0o640)
+        os.utime(path, (1, 1))
+    names = modules(one, "import modelcar.first")
+
+    packed = archive(one, names)
+
+    assert archive(two, reversed(names)) == packed
+    entries = members(packed)
+    assert [entry.name for entry in entries] == sorted(entry.name for entry in entries)
+    for entry in entries:
+        stamp = (entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname, entry.mode)
+        assert stamp == (0, 0, 0, "", "", 0o644)
+
+
+def test_closure_is_complete_and_sorted() -> None:
+    found = closure(["jinja2"])
+    versions = {name: metadata.version(name) for name in ("jinja2", "markupsafe")}
+    assert found == [f"{name}=={version}" for name, version in versions.items()]
+
+
+def test_extras_bring_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _distribution(tmp_path, "outer", "inner[more]")
+    _distribution(tmp_path, "inner", 'deep; extra == "more"', 'never; extra == "other"')
+    _distribution(tmp_path, "deep", 'old; python_version < "3.12"', 'mac; sys_platform == "darwin"')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(_pins, "_pins", lambda: {"outer": "1", "inner": "2", "deep": "3"})
+    assert closure(["outer"]) == ["deep==3", "inner==2", "outer==1"]
+
+
+def test_package_without_a_pin_is_named_with_the_remedy() -> None:
+    with pytest.raises(
+        LookupError, match=r"^no-such-package is not pinned: run `make constraints`"
+    ):
+        closure(["no_such.package"])
+
+
+def _distribution(folder: Path, name: str, *needs: str) -> None:
+    path = folder / f"{name}-0.dist-info" / "METADATA"
+    path.parent.mkdir()
+    lines = [f"Requires-Dist: {need}" for need in needs]
+    path.write_text("\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 0", *lines, ""]))
