@@ -118,7 +118,7 @@ FAILURES = [
     (
         'level=fatal msg="pinging container registry: Get \\"https://q/v2/\\": '
         'tls: failed to verify certificate: x509: certificate signed by unknown authority"',
-        "give the CA's folder",
+        "name the CA's file",
     ),
     ('level=fatal msg="dial tcp: lookup q on 10.0.0.1:53: no such host"', "check the host name"),
     ('level=fatal msg="dial tcp 127.0.0.1:1: connect: connection refused"', "check the host name"),
