@@ -25,7 +25,7 @@ demo: setup  ## Run the main job offline on a real model, from a Hub to a render
 	@$(BIN)/python -m scripts.demo
 
 test: setup  ## Run the whole test suite; it ends by listing what it skipped and why.
-	@scripts/install-tools.sh umoci apache2-utils
+	@scripts/install-tools.sh umoci apache2-utils openssl
 	@$(BIN)/python -m pytest
 
 check: setup  ## Lint, types, formatting, and whether compiled/ is what the sources give.

@@ -108,10 +108,16 @@ def shown_progress() -> "Progress":
     return LogLines()
 
 
+class _Echo(logging.Handler):
+    """Writes to whatever standard error is now: above the bars while they are shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
 def _log(_: click.Context, __: click.Parameter, verbose: bool) -> None:
-    level = logging.DEBUG if verbose else logging.INFO
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-    logging.getLogger("modelcar").setLevel(level)
+    logging.basicConfig(handlers=[_Echo()], format="%(message)s", level=logging.WARNING)
+    logging.getLogger("modelcar").setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 def show(text: str, value: Any, as_json: bool) -> None:

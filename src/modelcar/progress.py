@@ -9,7 +9,8 @@ from typing import Protocol, Self
 from modelcar.wording import duration, rate, size
 
 Advance = Callable[[int], None]
-_WORTH_A_LINE = 1_000_000
+WORTH_SHOWING = 1_000_000
+"""Bytes: what is smaller is through before it could be read about."""
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ class LogLines:
         """Log `label` with its size, time and rate once it is through, unless it is small."""
         began = time.monotonic()
         yield lambda _: None
-        if total < _WORTH_A_LINE:
+        if total < WORTH_SHOWING:
             return
         seconds = time.monotonic() - began
         log.info("%s: %s in %s, %s", label, size(total), duration(seconds), rate(total, seconds))

@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
-from modelcar.progress import Advance
+from modelcar.progress import WORTH_SHOWING, Advance
 from modelcar.values import BuiltImage, Plan, RunRecord, SourceFile, StageRecord, to_json
 from modelcar.wording import duration, size
 
@@ -43,7 +43,10 @@ class Bars:
 
     @contextmanager
     def transfer(self, label: str, total: int) -> Iterator[Advance]:
-        """Show a bar of `total` bytes."""
+        """Show a bar of `total` bytes, unless they are few."""
+        if total < WORTH_SHOWING:
+            yield lambda _: None
+            return
         task = self._bars.add_task(label, total=total)
         yield lambda moved: self._bars.advance(task, moved)
 

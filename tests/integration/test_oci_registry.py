@@ -262,3 +262,17 @@ def test_hosts_that_no_proxy_serves(
     assert proxy_for("https://quay.io/v2/") == nobody
     assert proxy_for(f"https://{NAME}/v2/") == ""
     assert proxy_for("https://image-registry.openshift-image-registry.svc:5000/v2/") == ""
+
+
+def test_reading_asks_for_no_right_to_push(
+    by_token: DockerRegistry, tokens: TokenServer, auth_file: Path, repository: str
+) -> None:
+    log_in(auth_file, by_token.host)
+    push(by_token.host, repository)
+    before = len(tokens.requests)
+
+    assert OciRepository(Repository(by_token.host, repository)).has_blob(DIGEST) is True
+
+    asked = [seen.target for seen in tokens.requests[before:]]
+    assert asked
+    assert all("pull" in target and "push" not in target for target in asked)

@@ -67,17 +67,24 @@ class Session:
         self._credential = credential
         self._pools = Pools()
         self._root = ""
-        self._scopes = {f"repository:{repository.path}:pull,push"}
+        self._scopes = {f"repository:{repository.path}:pull"}
         self._challenge: Challenge | None = None
         self._authorization, self._expires = "", float("inf")
         self._lock = threading.Lock()
 
-    def add_scope(self, path: str) -> None:
-        """Ask for the right to pull from repository `path` too, as a mount needs."""
-        scope = f"repository:{path}:pull"
-        if scope not in self._scopes:
-            self._scopes.add(scope)
-            self._expires = 0.0
+    def ask_to_push(self, mount_from: str = "") -> None:
+        """Ask for the right to push, and to pull from repository `mount_from` too.
+
+        Not before it is needed: some token services refuse who asks for more than they may have.
+        """
+        scopes = {f"repository:{self.repository.path}:pull,push"}
+        if mount_from:
+            scopes.add(f"repository:{mount_from}:pull")
+        with self._lock:
+            if not scopes <= self._scopes:
+                self._scopes |= scopes
+                self._scopes.discard(f"repository:{self.repository.path}:pull")
+                self._expires = 0.0
 
     def url(self, path: str) -> str:
         """Return the address of `path` below this repository, such as `blobs/uploads/`."""

@@ -81,6 +81,7 @@ class OciRepository:
 
     def put_manifest(self, manifest: RawManifest, tag: str) -> None:
         """Store the manifest by its digest, then under `tag` unless that is empty."""
+        self._session.ask_to_push()
         for name in (str(manifest.digest), tag):
             if name:
                 self._session.retry(
@@ -95,7 +96,7 @@ class OciRepository:
         """Take the blob over from another repository of this registry; False if it must move."""
         if not isinstance(source, Repository) or source.host != self._repository.host:
             return False
-        self._session.add_scope(source.path)
+        self._session.ask_to_push(mount_from=source.path)
         url = self._session.url(f"blobs/uploads/?mount={digest}&from={source.path}")
         response = self._session.retry("POST", url, body=b"", accept=(201, 202))
         if response.status == 202:  # not mounted: an upload was opened instead
@@ -113,6 +114,7 @@ class OciRepository:
             raise
 
     def _open_upload(self) -> str:
+        self._session.ask_to_push()
         url = self._session.url("blobs/uploads/")
         response = self._session.send("POST", url, body=b"", accept=(202,))
         return self._session.resolve(url, response.headers["Location"])
