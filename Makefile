@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help setup demo test check fmt compile constraints clean
+.PHONY: help setup demo test check fmt compile constraints bench clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,5 +49,8 @@ constraints:  ## Resolve anew and write constraints.txt.
 	{ sed -n '/^#/p' constraints.txt; .venv-fresh/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	mv constraints.new constraints.txt && rm -rf .venv-fresh
 
+bench: setup  ## Measure beside the peers (minutes), and write benchmarks/results.md.
+	@$(BIN)/python -m benchmarks.run
+
 clean:  ## Remove what the demo and the tests left.
-	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -35,14 +35,14 @@ def test_the_default_is_named_or_lies_in_the_cache(
 @pytest.mark.parametrize(
     ("uri", "place"),
     [
-        ("hf://org/name", "/work/org--name"),
-        ("hf://org/name@v1", "/work/org--name"),
-        ("hf://gpt2", "/work/gpt2"),
+        ("hf://org/name", "/data/org--name"),
+        ("hf://org/name@v1", "/data/org--name"),
+        ("hf://gpt2", "/data/gpt2"),
         ("file:///models/x", "/models/x"),
     ],
 )
 def test_a_models_files_lie_where_its_source_says(uri: str, place: str) -> None:
-    assert WorkFolder(Path("/work")).snapshot(ModelSource.parse(uri)) == Path(place)
+    assert WorkFolder(Path("/data")).snapshot(ModelSource.parse(uri)) == Path(place)
 
 
 def test_a_plan_is_found_again_by_its_sha256(work: WorkFolder) -> None:
