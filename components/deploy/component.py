@@ -38,7 +38,7 @@ def deploy(
         serving = parameters.serving(*resources, *engine)
         model = parameters.model(hf_repo, commit, model_name, model_version, serving=serving)
         ids, image = (registered_model_id, model_version_id), parse_image(reference).image
-        asked = parameters.switch("deploy", apply)
+        asked = parameters.switch("deploy_model", apply)
         folder = None if asked else work_folder(workdir).root
         where = (namespace, ids, folder, int(image_bytes))
         return deploy_or_render(record, model, image, *where)

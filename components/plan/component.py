@@ -21,5 +21,6 @@ def plan(
     with task("plan", workdir) as record:
         model = parameters.model(hf_repo, revision, model_name, model_version)
         made = planning.make(model, work_folder(workdir), Hub(hf_endpoint))
+        planning.warn(made)
         record.done(made, outcome.plan(made))
     return made.commit or ""

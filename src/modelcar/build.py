@@ -1,6 +1,7 @@
 """From a model to an image: plan, download what the target lacks, push."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from modelcar import plan
@@ -10,7 +11,7 @@ from modelcar.oci.reference import TagReference
 from modelcar.oci.store import open_store
 from modelcar.progress import LogLines, Progress
 from modelcar.push import push
-from modelcar.values import BuiltImage, Model
+from modelcar.values import BuiltImage, Model, SourceFile
 from modelcar.workfolder import WorkFolder
 
 
@@ -24,10 +25,15 @@ def build(
 ) -> BuiltImage:
     """Plan, download what the target lacks, push the image, and return its digest.
 
-    `base` is a reference or `scratch`. Raises SourceError, VerificationError or ImageError.
+    A layer is pushed while the files of the next are downloaded. `base` is a reference or
+    `scratch`. Raises SourceError, VerificationError or ImageError.
     """
     began, shown = time.monotonic(), progress or LogLines()
     made = plan.make(model, work, hub, open_store(target.location))
-    snapshot = download(made, plan.to_fetch(made), work, hub, shown)
-    built = push(made, target, base, work, shown, snapshot.downloaded)
+    plan.warn(made)
+
+    def bring(files: Sequence[SourceFile]) -> int:
+        return download(made, files, work, hub, shown).downloaded
+
+    built = push(made, target, base, work, shown, bring)
     return replace(built, seconds=round(time.monotonic() - began, 3))

@@ -92,6 +92,7 @@ def download(workdir: Path | None, as_json: bool, **selection: Any) -> None:
 
     work, hub = work_folder(workdir), Hub()
     made = planning.make(chosen_model(**selection), work, hub)
+    planning.warn(made)
     with shown_progress() as shown:
         snapshot = stage.download(made, made.files, work, hub, shown)
     show(snapshot.folder, to_json(snapshot), as_json)

@@ -2,18 +2,17 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from modelcar.checksums import CheckedFiles, verify
 from modelcar.errors import SourceError, VerificationError
 from modelcar.hub import Hub
+from modelcar.parallel import in_parallel
 from modelcar.progress import LogLines, Progress
 from modelcar.values import ModelSource, Plan, Snapshot, SourceFile
 from modelcar.workfolder import WorkFolder
 
 log = logging.getLogger(__name__)
-WORKERS = 4
 
 
 def download(
@@ -30,8 +29,7 @@ def download(
     when a file cannot be had, VerificationError when it stays wrong.
     """
     task = _Download(plan.source.at(plan.commit), work, hub, progress or LogLines())
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="download") as pool:
-        done = list(pool.map(task.bring, files))
+    done = in_parallel(task.bring, files)
     return Snapshot(
         source=plan.source,
         commit=plan.commit,

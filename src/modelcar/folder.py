@@ -42,5 +42,9 @@ def _entry(folder: Path, path: Path, known: CheckedFiles) -> SourceFile:
 
 
 def read(folder: Path, name: str) -> str:
-    """Return the text of a small file of the folder."""
-    return (folder / name).read_text(encoding="utf-8")
+    """Return the text of a small file of the folder; raise SourceError when it is not readable."""
+    try:
+        return (folder / name).read_text(encoding="utf-8")
+    except OSError as error:
+        why, remedy = error.strerror or str(error), "give the right to read it"
+        raise SourceError(f"model file {folder / name}", why, remedy) from error

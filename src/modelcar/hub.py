@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from modelcar.errors import SourceError, VerificationError
+from modelcar.errors import SourceError, UsageError, VerificationError
 from modelcar.values import Digest, ModelSource, SourceFile
 
 # Xet takes gigabytes of memory (huggingface_hub #3300): off in pods unless it was asked for. The
@@ -49,7 +50,13 @@ class Hub:
         return self._api.endpoint
 
     def listing(self, source: ModelSource) -> Listing:
-        """Resolve the revision and list its files with sizes and checksums; raise SourceError."""
+        """Resolve the revision and list its files with sizes and checksums.
+
+        Raises SourceError, and UsageError for a folder, which has no commit.
+        """
+        if source.kind == "file":
+            remedy = "name a model of the Hub, hf://org/name"
+            raise UsageError(f"the commit of {source.uri}", "a folder has none", remedy)
         with self._explained(source):
             info = _retrying(
                 lambda: self._api.model_info(
@@ -108,10 +115,13 @@ class Hub:
 
     @contextmanager
     def _explained(self, source: ModelSource, path: str = "") -> Iterator[None]:
-        from huggingface_hub.errors import HfHubHTTPError
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
         try:
             yield
+        except HFValidationError as error:
+            remedy = "write the name as the Hub's page has it, hf://org/name"
+            raise SourceError(source.uri, _one_line(error).rstrip("."), remedy) from error
         except (HfHubHTTPError, OSError) as error:
             if "Consistency check failed" in str(error):
                 remedy = "download again; if it stays so, the Hub's copy or a proxy is at fault"
@@ -203,7 +213,9 @@ def _is_transport(error: Exception) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    # The query of a signed address gives its reader the file.
+    return re.sub(r"(/[^\s?]*)\?[^\s'\")]+", r"\1", line)
 
 
 def _reporting(advance: Callable[[int], None]) -> Any:

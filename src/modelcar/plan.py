@@ -53,6 +53,12 @@ def make(model: Model, work: WorkFolder, hub: Hub, target: "ImageStore | None" =
     )
 
 
+def warn(plan: Plan) -> None:
+    """Log what the user should know about the choice."""
+    for warning in plan.warnings:
+        log.warning("%s", warning)
+
+
 def to_fetch(plan: Plan) -> tuple[SourceFile, ...]:
     """Return the files whose layers the target lacks: only these are needed on disk."""
     return tuple(file for item in plan.layers if not item.reused for file in item.files)

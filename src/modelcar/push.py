@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from modelcar.checksums import CheckedFiles, Stamp, Sums, blocks, checked
 from modelcar.errors import ImageError, VerificationError
@@ -13,6 +13,7 @@ from modelcar.oci import layer
 from modelcar.oci.image import Base, Descriptor, Image, assemble, digest_of, model_layer
 from modelcar.oci.reference import SCRATCH, TagReference, parse
 from modelcar.oci.store import ImageStore, open_store
+from modelcar.parallel import in_parallel
 from modelcar.progress import Advance, LogLines, Progress
 from modelcar.values import (
     BuiltImage,
@@ -26,7 +27,7 @@ from modelcar.values import (
 from modelcar.workfolder import KnownLayers, WorkFolder
 
 log = logging.getLogger(__name__)
-WORKERS = 4
+Bring = Callable[[Sequence[SourceFile]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Pushed:
     descriptor: Descriptor
     paths: tuple[str, ...]
     uploaded: bool
+    downloaded: int = 0
 
 
 def push(
@@ -44,20 +46,24 @@ def push(
     base: str,
     work: WorkFolder,
     progress: Progress | None = None,
+    bring: Bring = lambda _: 0,
     downloaded: int = 0,
 ) -> BuiltImage:
     """Push the plan's image from the work folder's files and return its digest.
 
-    `base` is a reference or `scratch`; `downloaded` is only passed on. The tag is written last, so
+    `base` is a reference or `scratch`. `bring` is called with a layer's files before they are
+    read, so that one layer can be fetched while another is pushed, and returns the bytes it
+    fetched; `downloaded` are the bytes that were fetched before. The tag is written last, so
     that it never names an image that is not whole. Raises VerificationError when a file is not
     what the plan says, ImageError when the target refuses.
     """
     began, store = time.monotonic(), open_store(target.location)
-    task = _Push(store, made, work, progress or LogLines())
-    foundation, base_layers = _base(base, store)
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="push") as pool:
-        layers = [*base_layers, *pool.map(task.layer, made.layers)]
-    descriptors = [item.descriptor for item in layers[len(base_layers) :]]
+    task = _Push(store, made, work, progress or LogLines(), bring)
+    foundation, copies = _base(base, store)
+    pushes = [partial(task.layer, planned) for planned in made.layers]
+    jobs: list[Callable[[], Pushed]] = [*copies, *pushes]
+    layers = in_parallel(lambda job: job(), jobs)
+    descriptors = [item.descriptor for item in layers[len(copies) :]]
     image = assemble(foundation, descriptors, made.source, made.commit)
     changed = _finish(store, image, target.tag)
     return BuiltImage(
@@ -71,8 +77,10 @@ def push(
 
 
 class _Push:
-    def __init__(self, store: ImageStore, made: Plan, work: WorkFolder, progress: Progress) -> None:
-        self._store, self._progress = store, progress
+    def __init__(
+        self, store: ImageStore, made: Plan, work: WorkFolder, progress: Progress, bring: Bring
+    ) -> None:
+        self._store, self._progress, self._bring = store, progress, bring
         self._folder = work.snapshot(made.source)
         self._layers: KnownLayers = work.layers()
         self._known: CheckedFiles = work.checked_files()
@@ -83,10 +91,11 @@ class _Push:
         known = planned.digest or self._layers.get(layer.key(planned.files))
         if known is not None and (planned.reused or self._store.has_blob(known)):
             return Pushed(model_layer(planned.files, known), paths, uploaded=False)
+        downloaded = self._bring(planned.files)
         digest, files = self._upload(planned, _label(paths))
         if (key := layer.key(files)) is not None:
             self._layers.put(key, digest)
-        return Pushed(model_layer(files, digest), paths, uploaded=True)
+        return Pushed(model_layer(files, digest), paths, uploaded=True, downloaded=downloaded)
 
     def _upload(self, planned: PlannedLayer, label: str) -> tuple[Digest, list[SourceFile]]:
         stamps = {file.path: self._stamp(file) for file in planned.files}
@@ -114,14 +123,15 @@ class _Push:
         return Stamp.of(path)
 
 
-def _base(text: str, target: ImageStore) -> tuple[Base, list[Pushed]]:
+def _base(text: str, target: ImageStore) -> tuple[Base, list[Callable[[], Pushed]]]:
+    """Return the base image, and a copy to make for each of its layers."""
     if text == SCRATCH:
         log.warning("base scratch: the image serves as an image volume only, not as a sidecar")
         return Base(), []
     reference = parse(text)
     store = open_store(reference.location)
     base = oci_base.load(store, reference)
-    return base, [_base_layer(item, store, target) for item in base.layers]
+    return base, [partial(_base_layer, item, store, target) for item in base.layers]
 
 
 def _base_layer(item: Descriptor, source: ImageStore, target: ImageStore) -> Pushed:
@@ -147,7 +157,7 @@ def _finish(store: ImageStore, image: Image, tag: str) -> bool:
 def _moved(layers: Sequence[Pushed], downloaded: int) -> Moved:
     uploaded = sum(item.descriptor.size for item in layers if item.uploaded)
     reused = sum(item.descriptor.size for item in layers if not item.uploaded)
-    return Moved(downloaded, uploaded, reused)
+    return Moved(downloaded + sum(item.downloaded for item in layers), uploaded, reused)
 
 
 def _image_layer(item: Pushed) -> ImageLayer:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from modelcar import atomic, download, outcome, plan, report, skopeo
 from modelcar.deployment import deploy_or_render
+from modelcar.errors import ModelCarError
 from modelcar.hub import Hub
-from modelcar.model_registry import Connection
+from modelcar.model_registry import Connection, image_uri
 from modelcar.names import image_tag
-from modelcar.oci.reference import DigestReference, Repository, TagReference, parse_image, parse_tag
+from modelcar.oci.reference import DigestReference, Layout, TagReference, parse_image, parse_tag
 from modelcar.oci.store import open_store
 from modelcar.progress import Progress
 from modelcar.push import push
@@ -56,10 +57,10 @@ def run(model: Model, setting: Setting) -> RunRecord:
     recorder = RunRecorder(setting.out, run_id)
     try:
         _Run(model, setting, recorder).stages()
-    finally:
-        record = summary(model.name, model.version, read(setting.out, run_id))
-        _report(record, setting.out)
-    return record
+    except BaseException:
+        _report_failure(model, setting.out, run_id)
+        raise
+    return _report(model, setting.out, run_id)
 
 
 class _Run:
@@ -73,8 +74,10 @@ class _Run:
         image = parse_image(str(built.image))
         mirrored = self._mirror(image, made)
         facts = ImageFacts(made.commit, len(built.layers), sum(x.size for x in built.layers))
-        version = self._register(image, facts, mirrored)
-        self._deploy(image, mirrored, version, facts.size)
+        in_folder = isinstance(image.location, Layout)
+        served = parse_image(str(mirrored)) if in_folder and mirrored else image
+        version = self._register(served, facts, mirrored)
+        self._deploy(served, version, facts.size)
 
     def _target(self, commit: str | None) -> TagReference:
         place = self._site.oci_registry
@@ -86,8 +89,7 @@ class _Run:
             store = open_store(self._target(None).location)
             made = plan.make(self._model, self._setting.work, self._setting.hub, store)
             stage.done(made, outcome.plan(made))
-        for warning in made.warnings:
-            log.warning(warning)
+        plan.warn(made)
         return made
 
     def _build(self, made: Plan) -> BuiltImage:
@@ -103,7 +105,7 @@ class _Run:
                 self._site.images.base,
                 setting.work,
                 setting.progress,
-                snapshot.downloaded,
+                downloaded=snapshot.downloaded,
             )
             stage.done(built, outcome.build(built))
         return built
@@ -136,30 +138,45 @@ class _Run:
     def _write_registration(self, image: DigestReference, found: Mapping[str, str]) -> Path:
         path = self._setting.out / "registration.json"
         model, version = self._model.name, self._model.version
-        value = {"model": model, "version": version, "uri": f"oci://{image}", "properties": found}
+        uri = image_uri(image.image)
+        value = {"model": model, "version": version, "uri": uri, "properties": found}
         atomic.write(path, json.dumps(value, indent=2) + "\n")
         return path
 
     def _deploy(
-        self,
-        built: DigestReference,
-        mirrored: ImageDigest | None,
-        version: ModelVersion | None,
-        image_bytes: int,
+        self, image: DigestReference, version: ModelVersion | None, image_bytes: int
     ) -> None:
         with self._recorder.stage("deploy") as stage:
-            image = built.image if isinstance(built.location, Repository) else mirrored
-            if image is None:
+            if isinstance(image.location, Layout):
                 stage.skip("the image stands in a folder, which no cluster can pull from")
                 return
             ids = (version.registered_model_id, version.version_id) if version else ("", "")
             namespace, out = self._site.namespace, self._setting.out
             folder = None if namespace else out
-            deploy_or_render(stage, self._model, image, namespace, ids, folder, image_bytes)
+            where = (namespace, ids, folder, image_bytes)
+            deploy_or_render(stage, self._model, image.image, *where)
 
 
-def _report(record: RunRecord, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    atomic.write(out / "report.md", report.markdown(record))
-    atomic.write(out / "report.html", report.html(record))
-    atomic.write(out / "run.json", json.dumps(to_json(record), indent=2) + "\n")
+def _report(model: Model, out: Path, run_id: str) -> RunRecord:
+    record = summary(model.name, model.version, read(out, run_id))
+    texts = {
+        "report.md": report.markdown(record),
+        "report.html": report.html(record),
+        "run.json": json.dumps(to_json(record), indent=2) + "\n",
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            atomic.write(out / name, text)
+    except OSError as error:
+        why, remedy = error.strerror or str(error), "check its rights and its free space"
+        raise ModelCarError(f"report in {out}", why, remedy) from error
+    return record
+
+
+def _report_failure(model: Model, out: Path, run_id: str) -> None:
+    try:
+        _report(model, out, run_id)
+        log.info("report: %s", out / "report.html")
+    except ModelCarError as second:
+        log.error("%s", second)  # the run's own error matters more, and is raised

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -47,7 +48,7 @@ class Bars:
         if total < WORTH_SHOWING:
             yield lambda _: None
             return
-        task = self._bars.add_task(label, total=total)
+        task = self._bars.add_task(escape(label), total=total)
         yield lambda moved: self._bars.advance(task, moved)
 
 
@@ -94,19 +95,19 @@ def run_json(record: RunRecord) -> dict[str, Any]:
     """Return a run as scripts read it."""
     told = to_json(record)
     assert isinstance(told, dict)  # noqa: S101  a dataclass becomes an object
-    return {**told, "version": record.version, "registered": record.registered}
+    return told
 
 
 def print_plan(plan: Plan) -> None:
     """Print the plan as a table."""
     console, held = Console(), {f.path for item in plan.layers if item.reused for f in item.files}
-    table = Table(title=_title(plan), title_justify="left")
+    table = Table(title=escape(_title(plan)), title_justify="left")
     for name in ("file", "size", "layer"):
         table.add_column(name, justify="right" if name == "size" else "left", overflow="fold")
     for number, item in enumerate(plan.layers, 1):
         for file in item.files:
             state = "reused" if file.path in held else f"{number}"
-            table.add_row(file.path, size(file.size), state)
+            table.add_row(escape(file.path), size(file.size), state)
     console.print(table)
     for left in plan.left_out:
         console.print(f"left out: {left.path} ({size(left.size)}): {left.reason}", markup=False)

@@ -7,6 +7,8 @@ import re
 import ssl
 from pathlib import Path
 
+from modelcar.errors import UsageError
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CA_VARIABLE = "MODELCAR_CA_BUNDLE"
 _HOST = re.compile(r"(?:\[([^\]]+)\]|([^:]+))(?::[0-9]+)?")
@@ -40,10 +42,17 @@ def ca_files() -> tuple[Path, ...]:
 
 @functools.cache
 def tls_context() -> ssl.SSLContext:
-    """Return the TLS context of every connection that the library makes by itself."""
+    """Return the TLS context of every connection that the library makes by itself.
+
+    Raises UsageError for a CA file that holds no certificate.
+    """
     context = ssl.create_default_context()
     for path in ca_files():
-        context.load_verify_locations(cafile=path)
+        try:
+            context.load_verify_locations(cafile=path)
+        except OSError as error:  # ssl's own errors are among them
+            why, remedy = str(error), f"name a file of certificates in PEM in {CA_VARIABLE}"
+            raise UsageError(f"CA file {path}", why, remedy) from error
     return context
 
 

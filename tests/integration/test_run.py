@@ -90,20 +90,50 @@ def test_without_targets_everything_is_written_to_the_folder(tmp_path: Path) -> 
     }
     digest = json.loads(done.stdout)["digest"]
     registration = json.loads((tmp_path / "out/registration.json").read_text())
-    assert registration["uri"].endswith(digest)
+    tag = f"1-{hub.commit(REPO)[:7]}"
+    assert registration["uri"] == f"oci:{tmp_path}/out/image:{tag}@{digest}"
     inspected = subprocess.run(
         [
             "skopeo",
             "inspect",
             "--format",
             "{{.Digest}}",
-            f"oci:{tmp_path}/out/image:1-{hub.commit(REPO)[:7]}",
+            f"oci:{tmp_path}/out/image:{tag}",
         ],
         capture_output=True,
         text=True,
         check=True,
     )
     assert inspected.stdout.strip() == digest
+
+
+def test_of_an_image_in_a_folder_its_mirror_is_registered_and_served(tmp_path: Path) -> None:
+    with (
+        HubServer({REPO: FILES}) as hub,
+        DockerRegistry(tmp_path / "registry") as oci_registry,
+        ModelRegistryServer() as model_registry,
+    ):
+        mirror = f"{oci_registry.host}/mirror"
+        done = run(
+            tmp_path, hub, {"mirror": mirror, "model_registry": model_registry.url}, "--json"
+        )
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["registered"] == f"oci://{mirror}/tiny@{told['digest']}"
+    manifest = yaml.safe_load((tmp_path / "out/inferenceservice.yaml").read_text())
+    assert manifest["spec"]["predictor"]["model"]["storageUri"] == told["registered"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with HubServer({REPO: FILES}) as hub:
+        done = run(tmp_path, hub, None, "--out", "file/out")
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("modelcar: record of plan: Not a directory; check the rights")
 
 
 def test_summary_for_people_names_the_report(tmp_path: Path) -> None:
@@ -126,6 +156,7 @@ def test_failure_is_reported_with_its_remedy(tmp_path: Path, kind: str) -> None:
     last = done.stderr.splitlines()[-1]
     assert last.startswith("modelcar: model.safetensors: ")
     assert "Traceback" not in done.stderr
+    assert f"report: {tmp_path}/out/report.html" in done.stderr.splitlines()
     page = (tmp_path / f"out/report.{kind}").read_text()
     assert "download" in page
     assert "download again" in page

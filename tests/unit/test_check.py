@@ -15,6 +15,11 @@ def bare() -> Model:
     return Model("bare", "1", ModelSource.parse("hf://example/bare"))
 
 
+def test_what_the_catalog_takes_as_a_quantity_is_one_here() -> None:
+    model = quantized(cpu="1500000u", memory="32e9")
+    assert check(rendered(model), DIGEST) == ()
+
+
 def rendered(model: Model) -> dict[str, Any]:
     return inference_service(model, IMAGE, "ml")
 

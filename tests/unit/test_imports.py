@@ -11,7 +11,7 @@ PACKAGES = ("modelcar", "components", "pipelines", "scripts", "tests")
 
 # Each layer may import those before it and, but for PARTS, itself.
 LAYERS = {
-    "ground": "errors values atomic formats images names quantity wording",
+    "ground": "errors values atomic formats images names parallel quantity wording",
     "settings": """
         catalog checksums cluster entry faults journal listing oci.reference parameters progress
         records remote_code site trust weights workfolder

@@ -141,3 +141,16 @@ def test_the_service_account_token_leaves_the_cluster_for_nobody(home: Path, hos
     (home / "service-account").mkdir()
     (home / "service-account/token").write_text("token")
     assert auth.find(Repository(host, "x")) is None
+
+
+def test_docker_hub_goes_by_the_name_that_docker_gives_it(home: Path) -> None:
+    write(home / ".docker/config.json", **{"https://index.docker.io/v1/": entry("me")})
+    assert found(Repository("docker.io", "me/x")) == "me"
+    assert found(Repository("quay.io", "me/x")) is None
+
+
+def test_an_auth_file_that_cannot_be_read_is_named(home: Path) -> None:
+    path = write(home / ".docker/config.json")
+    path.write_bytes(b"\xff")
+    with pytest.raises(ImageError, match=str(path)):
+        found(QUAY)

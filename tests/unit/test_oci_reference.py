@@ -125,6 +125,13 @@ def test_a_digest_cannot_be_written_to(name: str) -> None:
         parse_tag(f"{name}@{DIGEST}")
 
 
+@pytest.mark.parametrize(
+    ("name", "path"), [("docker.io/busybox", "library/busybox"), ("docker.io/me/x", "me/x")]
+)
+def test_an_official_image_of_docker_hub_lies_in_library(name: str, path: str) -> None:
+    assert parse_tag(name).location == Repository("docker.io", path)
+
+
 def test_the_default_tag_stands_where_none_is_written() -> None:
     assert parse_tag("quay.io/org/name", "2").tag == "2"
     assert parse_tag("quay.io/org/name:1", "2").tag == "1"

@@ -54,6 +54,8 @@ def _keys(repository: Repository) -> Iterator[str]:
     parts = [repository.host, *repository.path.split("/")]
     for length in range(len(parts), 0, -1):
         yield "/".join(parts[:length])
+    if repository.host == "docker.io":
+        yield "index.docker.io/v1"  # as Docker itself names it
 
 
 def _entries(path: Path) -> Mapping[str, Any]:
@@ -61,6 +63,9 @@ def _entries(path: Path) -> Mapping[str, Any]:
         entries = json.loads(path.read_text(encoding="utf-8"))["auths"]
         if isinstance(entries, dict):
             return {key.removeprefix("https://").rstrip("/"): entries[key] for key in entries}
+    except OSError as error:
+        why, remedy = error.strerror or str(error), "give the right to read it"
+        raise ImageError(f"auth file {path}", why, remedy) from error
     except (ValueError, KeyError, TypeError):
         pass  # the one message below serves every fault; a parser's would quote the secret
     remedy = "write it with `skopeo login --authfile` or point REGISTRY_AUTH_FILE elsewhere"

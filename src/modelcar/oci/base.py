@@ -22,7 +22,16 @@ def load(store: ImageStore, reference: Reference, architecture: str = "amd64") -
     if top is None:
         remedy = "name another with --base, or `--base scratch` for image volumes only"
         raise ImageError(f"base image {reference}", "there is no such image", remedy)
-    manifest = json.loads(_platform(store, top, reference, architecture).content)
+    found = _platform(store, top, reference, architecture)
+    try:
+        return _base(store, found, _annotations(reference, top.digest))
+    except (KeyError, ValueError, TypeError) as error:
+        why, remedy = "it is no container image with a config", "name another with --base"
+        raise ImageError(f"base image {reference}", why, remedy) from error
+
+
+def _base(store: ImageStore, found: RawManifest, annotations: dict[str, str]) -> Base:
+    manifest = json.loads(found.content)
     config = json.loads(b"".join(store.open_blob(Digest.parse(manifest["config"]["digest"]))))
     layers = zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True)
     return Base(
@@ -30,7 +39,7 @@ def load(store: ImageStore, reference: Reference, architecture: str = "amd64") -
         architecture=config["architecture"],
         os=config["os"],
         env=tuple((config.get("config") or {}).get("Env") or ()),
-        annotations=_annotations(reference, top.digest),
+        annotations=annotations,
     )
 
 

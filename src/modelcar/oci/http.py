@@ -33,6 +33,8 @@ PAUSE: Final = 0.5
 TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _TOKEN_MARGIN: Final = 30.0
 _PARAMETER: Final = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s",]+))')
+_SERVERS: Final = {"docker.io": "registry-1.docker.io"}
+"""Where a registry answers elsewhere than at the name that references give it."""
 _UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,12 @@ class Session:
                 self._scopes |= scopes
                 self._scopes.discard(f"repository:{self.repository.path}:pull")
                 self._expires = 0.0
+
+    def ask_no_more(self, mount_from: str) -> None:
+        """Drop the right to pull from repository `mount_from`, which was refused."""
+        with self._lock:
+            self._scopes.discard(f"repository:{mount_from}:pull")
+            self._expires = 0.0
 
     def url(self, path: str) -> str:
         """Return the address of `path` below this repository, such as `blobs/uploads/`."""
@@ -170,7 +178,7 @@ class Session:
         url = f"{challenge.parameters.get('realm', '')}?{urlencode(query)}"
         headers = {"Authorization": basic} if basic else {}
         answer = self._token(url, headers)
-        self._expires = time.monotonic() + float(answer.get("expires_in", 60)) - _TOKEN_MARGIN
+        self._expires = time.monotonic() + float(answer.get("expires_in") or 60) - _TOKEN_MARGIN
         return f"Bearer {answer.get('token') or answer.get('access_token', '')}"
 
     def _token(self, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -184,7 +192,12 @@ class Session:
             raise self._unreachable(error) from error
         if response.status != 200:
             raise self._refused("GET", url, response)
-        answer = json.loads(response.data)
+        try:
+            answer = json.loads(response.data)
+        except ValueError as error:
+            why = f"its token service {url.partition('?')[0]} did not answer with JSON"
+            remedy = "a login page or a proxy may stand before it"
+            raise OciRegistryError(f"logging in to {self.repository.host}", why, remedy) from error
         return answer if isinstance(answer, dict) else {}
 
     def _basic(self) -> str:
@@ -195,7 +208,8 @@ class Session:
 
     def _base(self) -> str:
         if not self._root:
-            self._root = f"{self._scheme()}://{self.repository.host}"
+            host = self.repository.host
+            self._root = f"{self._scheme()}://{_SERVERS.get(host, host)}"
         return self._root
 
     def _scheme(self) -> str:

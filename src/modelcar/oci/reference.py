@@ -131,4 +131,6 @@ def _repository(name: str) -> tuple[Location, str]:
     if not _REPOSITORY.fullmatch(path):
         why = f"{path!r} is not a repository name (lower case, digits, . _ - /)"
         raise ReferenceError_(f"image reference {name!r}", why, _REMEDY)
+    if host == "docker.io" and "/" not in path:
+        path = f"library/{path}"  # as every client reads it
     return Repository(host, path), tag

@@ -73,7 +73,7 @@ class OciRepository:
         response = self._session.retry("GET", url, headers={"Accept": _ACCEPT}, accept=(200, 404))
         if response.status == 404:
             return None
-        found = RawManifest(_media_type(response), response.data)
+        found = RawManifest(self._media_type(response), response.data)
         if isinstance(name, Digest) and found.digest != name:
             why = f"the registry answered with {found.digest}"
             raise ImageError(f"{self._repository}@{name}", why, "the registry is damaged")
@@ -98,10 +98,29 @@ class OciRepository:
             return False
         self._session.ask_to_push(mount_from=source.path)
         url = self._session.url(f"blobs/uploads/?mount={digest}&from={source.path}")
-        response = self._session.retry("POST", url, body=b"", accept=(201, 202))
+        try:
+            response = self._session.retry("POST", url, body=b"", accept=(201, 202))
+        except OciRegistryError as error:
+            if error.status not in (401, 403, 404):
+                raise
+            # Who may push here may still not read there with the same account.
+            log.info("%s is not mounted from %s: %s", digest, source, error)
+            self._session.ask_no_more(source.path)
+            return False
         if response.status == 202:  # not mounted: an upload was opened instead
             self._cancel(self._session.resolve(url, response.headers["Location"]))
         return response.status == 201
+
+    def _media_type(self, response: Response) -> str:
+        named = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        if named in (MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX):
+            return named
+        try:
+            return str(json.loads(response.data).get("mediaType", MANIFEST))
+        except (ValueError, AttributeError) as error:
+            why = f"the answer is {named or 'of no type'}, not an image manifest"
+            remedy = "check the host: it may be no OCI registry, or a login page before one"
+            raise OciRegistryError(f"reading from {self._repository}", why, remedy) from error
 
     def _upload(self, content: Content, size: int) -> Digest:
         url = self._open_upload()
@@ -152,10 +171,3 @@ class OciRepository:
             response.drain_conn()
             url = self._session.resolve(url, response.headers["Location"])
         raise OciRegistryError(f"reading from {self._repository}", "it redirects without end")
-
-
-def _media_type(response: Response) -> str:
-    named = response.headers.get("Content-Type", "").partition(";")[0].strip()
-    if named in (MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX):
-        return named
-    return str(json.loads(response.data).get("mediaType", MANIFEST))

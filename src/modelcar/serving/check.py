@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from modelcar import quantity
 from modelcar.names import MAX_NAME
 from modelcar.serving.manifest import GPU, Manifest
 from modelcar.values import Digest
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(m|k|[MGTPE]|[KMGTPE]i)?")
-_POWERS = "KMGTPE"
 _RUNTIME_OWNS = ("--model", "--served-model-name")
 _PLACEMENT = ("nodeSelector", "tolerations", "affinity", "imagePullSecrets", "volumes")
 
@@ -30,19 +28,6 @@ def check(manifest: Manifest, digest: Digest) -> tuple[str, ...]:
         *_resources(resources),
         *_placement(model),
     )
-
-
-def quantity(value: str | int) -> Decimal | None:
-    """Return a Kubernetes quantity as a number, or None when it is none."""
-    match = _QUANTITY.fullmatch(str(value))
-    if match is None:
-        return None
-    number, suffix = Decimal(match[1]), match[2] or ""
-    if suffix == "m":
-        return number / 1000
-    base = 1024 if suffix.endswith("i") else 1000
-    power = _POWERS.index(suffix[0].upper()) + 1 if suffix else 0
-    return number * Decimal(base) ** power
 
 
 def _name(name: str) -> Iterator[str]:
@@ -68,7 +53,7 @@ def _arguments(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _tensor_parallel(arguments: Sequence[str], resources: dict[str, Any]) -> Iterator[str]:
-    gpus = quantity(resources.get("limits", {}).get(GPU, 0))
+    gpus = quantity.parse(str(resources.get("limits", {}).get(GPU, 0)))
     for option, value in _options(arguments):
         if option not in ("--tensor-parallel-size", "-tp"):
             continue
@@ -90,11 +75,11 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _resources(resources: dict[str, Any]) -> Iterator[str]:
     for part, amounts in resources.items():
         for name, amount in amounts.items():
-            if quantity(amount) is None:
+            if quantity.parse(amount) is None:
                 yield f"resources.{part}.{name}: {amount!r} is not a quantity, such as 4 or 16Gi"
     limits = resources.get("limits", {})
     for name, amount in resources.get("requests", {}).items():
-        requested, limit = quantity(amount), quantity(limits.get(name, amount))
+        requested, limit = quantity.parse(amount), quantity.parse(limits.get(name, amount))
         if requested is not None and limit is not None and requested > limit:
             yield f"resources.requests.{name}: {amount} is above the limit, {limits[name]}"
 
