@@ -52,7 +52,7 @@ class _Download:
         path = self.folder / file.path
         if (present := self._present(file, path)) is not None:
             return present, 0
-        self._fetch(file, path)
+        self._fetch(file)
         return verify(file, path, self._known), file.size
 
     def _present(self, file: SourceFile, path: Path) -> SourceFile | None:
@@ -64,9 +64,9 @@ class _Download:
             log.warning("%s; fetching it again", error)
             return None
 
-    def _fetch(self, file: SourceFile, path: Path) -> None:
+    def _fetch(self, file: SourceFile) -> None:
+        # What lies at `path` is replaced, never removed: another run may be reading it.
         try:
-            path.unlink(missing_ok=True)
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what, remedy = f"work folder {self.folder}", "check its rights, or name another"

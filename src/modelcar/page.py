@@ -162,7 +162,8 @@ def _results(stages: Sequence[StageRecord]) -> _Results:
 
 def _result(kind: type[T], stages: Sequence[StageRecord], name: str) -> T | None:
     stage = _stage_named(stages, name)
-    if stage is None or stage.status == "failed" or not stage.result:
+    # A rendered stage holds the path of what it wrote, not what the stage returns.
+    if stage is None or stage.status in ("failed", "rendered") or not stage.result:
         return None
     try:
         value: T = from_json(kind, stage.result)

@@ -14,6 +14,7 @@ from modelcar.oci.pools import proxy_for
 from modelcar.oci.reference import Repository
 from modelcar.oci.registry import OciRepository
 from modelcar.oci.store import MANIFEST, RawManifest
+from modelcar.parallel import in_parallel
 from modelcar.values import Digest
 from tests.byte_path import modelcar, refused, tiny, told, write
 from tests.servers import certificate
@@ -276,3 +277,47 @@ def test_reading_asks_for_no_right_to_push(
     asked = [seen.target for seen in tokens.requests[before:]]
     assert asked
     assert all("pull" in target and "push" not in target for target in asked)
+
+
+@pytest.mark.parametrize("kind", ["closed", "by_token"])
+def test_many_at_once_log_in_each(
+    kind: str, request: pytest.FixtureRequest, auth_file: Path, repository: str
+) -> None:
+    server: DockerRegistry = request.getfixturevalue(kind)
+    log_in(auth_file, server.host)
+    store = OciRepository(Repository(server.host, repository))
+    contents = [bytes([number]) * 1000 for number in range(20)]
+
+    digests = in_parallel(lambda content: store.push_blob(lambda: [content], 1000), contents)
+
+    assert digests == [Digest(hashlib.sha256(content).hexdigest()) for content in contents]
+
+
+class Thief(LoopbackServer):
+    """Asks whoever comes to log in, at itself."""
+
+    def answer(self, request: Request) -> Response:
+        challenge = f'Bearer realm="{self.url}/token",service="thief"'
+        return Response(401, {"WWW-Authenticate": challenge})
+
+
+class SendingOn(LoopbackServer):
+    """Sends whoever comes on to `elsewhere`."""
+
+    elsewhere = ""
+
+    def answer(self, request: Request) -> Response:
+        return Response(307, {"Location": self.elsewhere})
+
+
+def test_another_host_is_not_asked_where_to_log_in(auth_file: Path, repository: str) -> None:
+    """A blob's address on another host may refuse; its challenge must not see the password."""
+    with Thief() as thief, SendingOn() as server:
+        server.elsewhere = f"{thief.url}/blob"
+        host = server.url.removeprefix("http://")
+        log_in(auth_file, host)
+        with pytest.raises(OciRegistryError, match="HTTP 401"):
+            b"".join(OciRepository(Repository(host, repository)).open_blob(DIGEST))
+
+    assert [seen.target for seen in thief.requests] == ["/blob"]
+    assert not any(seen.authorized for seen in thief.requests)

@@ -91,6 +91,7 @@ def test_without_targets_everything_is_written_to_the_folder(tmp_path: Path) -> 
     digest = json.loads(done.stdout)["digest"]
     registration = json.loads((tmp_path / "out/registration.json").read_text())
     tag = f"1-{hub.commit(REPO)[:7]}"
+    assert "is not shown" not in done.stderr
     assert registration["uri"] == f"oci:{tmp_path}/out/image:{tag}@{digest}"
     inspected = subprocess.run(
         [

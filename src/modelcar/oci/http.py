@@ -113,9 +113,11 @@ class Session:
         Raises OciRegistryError for any status not in `accept`, status 0 for no answer. `body` is
         called anew for each try.
         """
-        response = self._once(method, url, headers or {}, body, stream)
-        if response.status == 401 and self._renew(response):
-            response = self._once(method, url, headers or {}, body, stream)
+        given, used = headers or {}, self._authorization_for(url)
+        response = self._once(method, url, {**given, **used}, body, stream)
+        if response.status == 401 and self._is_own(url) and self._renew(response, used):
+            renewed = {**given, **self._authorization_for(url)}
+            response = self._once(method, url, renewed, body, stream)
         if response.status not in accept:
             raise self._refused(method, url, response)
         return response
@@ -136,7 +138,7 @@ class Session:
         body: Body | bytes | None,
         stream: bool,
     ) -> Response:
-        sent = {"User-Agent": "modelcar", **headers, **self._authorize(url)}
+        sent = {"User-Agent": "modelcar", **headers}
         content = body() if callable(body) else body
         try:
             return self._pools.request(
@@ -145,28 +147,34 @@ class Session:
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
 
-    def _authorize(self, url: str) -> dict[str, str]:
-        # A registry may send an upload or a blob to another host, or from HTTPS to plain HTTP; the
-        # token is for neither.
-        if not url.startswith(f"{self._base()}/"):
+    def _is_own(self, url: str) -> bool:
+        """Tell apart where a registry sends a client on to, another host or plain HTTP.
+
+        The token is for neither, and neither is asked where to get one.
+        """
+        return url.startswith(f"{self._base()}/")
+
+    def _authorization_for(self, url: str) -> dict[str, str]:
+        if not self._is_own(url):
             return {}
         with self._lock:
             if self._challenge is not None and time.monotonic() > self._expires:
                 self._authorization = self._obtain(self._challenge)
             return {"Authorization": self._authorization} if self._authorization else {}
 
-    def _renew(self, response: Response) -> bool:
+    def _renew(self, response: Response, used: Mapping[str, str]) -> bool:
+        """Log in as the answer asks, and return whether it is worth another try."""
         header = response.headers.get("WWW-Authenticate", "")
         if not header:
             return False
         response.drain_conn()
         with self._lock:
+            if self._authorization != used.get("Authorization", ""):
+                return True  # another thread has logged in since
             self._challenge = parse_challenge(header)
-            before = self._authorization
             self._authorization = self._obtain(self._challenge)
-            return bool(self._authorization) and (
-                self._authorization != before or self._challenge.scheme == "bearer"
-            )
+            same = self._authorization == used.get("Authorization")
+            return bool(self._authorization) and not (same and self._challenge.scheme == "basic")
 
     def _obtain(self, challenge: Challenge) -> str:
         basic = self._basic()
