@@ -116,12 +116,17 @@ def _show(sent: int, seconds: float) -> None:
         "image": f"{image['name']}@{image['digest']}",
         "mirror": record["mirror"],
         "registered": version,
-        "manifest": stages["deploy"]["result"]["path"],
-        "report": str(STATE / "run" / "report.html"),
+        "manifest": _shown(Path(stages["deploy"]["result"]["path"])),
+        "report": _shown(STATE / "run" / "report.html"),
     }
     for name, text in rows.items():
         print(f"{name:<12}{text}")
     print(f"{nothing}{sent} weight bytes left the Hub, {duration(seconds)}")
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _say(text: str) -> None:
