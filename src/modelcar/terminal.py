@@ -101,7 +101,8 @@ def run_json(record: RunRecord) -> dict[str, Any]:
 def print_plan(plan: Plan) -> None:
     """Print the plan as a table."""
     console, held = Console(), {f.path for item in plan.layers if item.reused for f in item.files}
-    table = Table(title=escape(_title(plan)), title_justify="left")
+    console.print(_title(plan), markup=False, highlight=False, soft_wrap=True)
+    table = Table()
     for name in ("file", "size", "layer"):
         table.add_column(name, justify="right" if name == "size" else "left", overflow="fold")
     for number, item in enumerate(plan.layers, 1):
@@ -138,10 +139,10 @@ def _title(plan: Plan) -> str:
 
 
 def _totals(plan: Plan) -> str:
-    moved = plan.bytes
+    moved, layers = plan.bytes, len(plan.layers)
     return (
         f"{size(moved.downloaded)} to download, {size(moved.uploaded)} to upload, "
-        f"{size(moved.reused)} reused, {len(plan.layers)} layers"
+        f"{size(moved.reused)} reused, {layers} layer{'s' if layers != 1 else ''}"
     )
 
 
