@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 
 
 def main() -> None:

@@ -107,9 +107,16 @@ def modelcar(
         source: dict[str, Any] = {"hf_repo": hf_repo, "model_name": model_name}
         source["model_version"] = model_version
         planned = _task(plan(**source, revision=revision, hf_endpoint=hf_endpoint, workdir=workdir))
-        source["commit"] = planned.output
+        source["commit"] = planned.outputs["commit"]
         target: dict[str, Any] = {"registry": registry, "namespace": namespace, "workdir": workdir}
-        fetched = _task(download(**source, **target, hf_endpoint=hf_endpoint))
+        fetched = _task(
+            download(
+                **source,
+                **target,
+                plan_sha256=planned.outputs["plan_sha256"],
+                hf_endpoint=hf_endpoint,
+            )
+        )
         built = _task(
             build(
                 **source,

@@ -30,8 +30,10 @@ def build(
     ],
 ):
     """Push the image, and say by digest where it stands and where it is to be mirrored."""
-    from modelcar import outcome, parameters, skopeo
+    from modelcar import outcome, parameters, skopeo_copy
+    from modelcar.packing import Packing
     from modelcar.push import push
+    from modelcar.supply import Supply
     from modelcar.task import task, work_folder
     from modelcar.values import Digest
 
@@ -40,7 +42,8 @@ def build(
         target = parameters.target(registry, namespace, model, commit)
         mirror = parameters.mirror_target(mirror_to, model, commit)
         work = work_folder(workdir)
-        built = push(work.load(Digest.parse(plan_sha256)), target, base_image, work)
+        made, supply = work.load(Digest.parse(plan_sha256)), Supply(model.source, work)
+        built = push(made, target, work, supply, Packing(base=base_image))
         record.done(built, outcome.build(built))
     sizes = (str(len(built.layers)), str(sum(layer.size for layer in built.layers)))
-    return (str(built.image), *sizes, *skopeo.endpoints(built.image, mirror or target))
+    return (str(built.image), *sizes, *skopeo_copy.endpoints(built.image, mirror or target))

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from modelcar import images, skopeo
+from modelcar import images, skopeo_copy
 
 
 @dsl.container_component
@@ -14,7 +14,7 @@ def mirror(
     digest: dsl.OutputPath(str),  # type: ignore[valid-type]
 ) -> dsl.ContainerSpec:
     """Copy the image under its digest; skopeo writes the digest, which the next task compares."""
-    arguments = skopeo.copy_arguments(
+    arguments = skopeo_copy.copy_arguments(
         source, destination, digest, source_tls_verify, destination_tls_verify
     )
     return dsl.ContainerSpec(image=images.SKOPEO, command=["skopeo"], args=arguments)

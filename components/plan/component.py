@@ -1,9 +1,11 @@
 """The pipeline's face of plan."""
 
+from typing import NamedTuple
+
 from components._runtime import stage
 
 
-@stage("huggingface-hub", "urllib3")
+@stage("urllib3")
 def plan(
     hf_repo: str,
     revision: str,
@@ -11,7 +13,7 @@ def plan(
     model_name: str,
     model_version: str,
     workdir: str,
-) -> str:
+) -> NamedTuple("Planned", [("commit", str), ("plan_sha256", str)]):  # type: ignore[valid-type]
     """Resolve the revision to its commit, choose the files, and refuse what cannot be packed."""
     from modelcar import outcome, parameters
     from modelcar import plan as planning
@@ -20,7 +22,8 @@ def plan(
 
     with task("plan", workdir) as record:
         model = parameters.model(hf_repo, revision, model_name, model_version)
-        made = planning.make(model, work_folder(workdir), Hub(hf_endpoint))
+        work = work_folder(workdir)
+        made = planning.make(model, work, Hub(hf_endpoint))
         planning.warn(made)
         record.done(made, outcome.plan(made))
-    return made.commit or ""
+    return (made.commit or "", str(work.save(made)))

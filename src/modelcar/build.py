@@ -1,39 +1,37 @@
-"""From a model to an image: plan, download what the target lacks, push."""
+"""From a model to an image: plan, then stream from the source into the target."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 from modelcar import plan
-from modelcar.download import download
 from modelcar.hub import Hub
 from modelcar.oci.reference import TagReference
 from modelcar.oci.store import open_store
-from modelcar.progress import LogLines, Progress
+from modelcar.packing import DEFAULT, Packing
+from modelcar.prepare import prepare
+from modelcar.progress import Progress
 from modelcar.push import push
-from modelcar.values import BuiltImage, Model, SourceFile
+from modelcar.supply import Supply
+from modelcar.values import BuiltImage, Model
 from modelcar.workfolder import WorkFolder
 
 
 def build(
     model: Model,
     target: TagReference,
-    base: str,
     work: WorkFolder,
     hub: Hub,
+    packing: Packing = DEFAULT,
     progress: Progress | None = None,
 ) -> BuiltImage:
-    """Plan, download what the target lacks, push the image, and return its digest.
+    """Plan, push the image, and return its digest.
 
-    A layer is pushed while the files of the next are downloaded. `base` is a reference or
-    `scratch`. Raises SourceError, VerificationError or ImageError.
+    What the target lacks goes from the Hub straight into it, several layers at a time. Raises
+    SourceError, VerificationError or ImageError.
     """
-    began, shown = time.monotonic(), progress or LogLines()
-    made = plan.make(model, work, hub, open_store(target.location))
+    began = time.monotonic()
+    made = prepare(model, work, hub, open_store(target.location), packing)
     plan.warn(made)
-
-    def bring(files: Sequence[SourceFile]) -> int:
-        return download(made, files, work, hub, shown).downloaded
-
-    built = push(made, target, base, work, shown, bring)
+    supply = Supply(made.source.at(made.commit), work, hub, keep=bool(packing.keep))
+    built = push(made, target, work, supply, packing, progress)
     return replace(built, seconds=round(time.monotonic() - began, 3))

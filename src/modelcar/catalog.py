@@ -9,7 +9,7 @@ from ruamel.yaml import YAML, ScalarNode
 from modelcar import atomic, faults, site
 from modelcar.entry import Entry
 from modelcar.errors import CatalogError, UsageError
-from modelcar.names import dns_name
+from modelcar.names import model_of
 from modelcar.values import FileRules, Model, ModelSource, Serving
 
 
@@ -27,9 +27,7 @@ def find(model: str, folder: Path = Path("models")) -> Model:
     Raises CatalogError, and ReferenceError_ for a URI that cannot be read.
     """
     if "://" in model:
-        source = ModelSource.parse(model)
-        name = dns_name(source.location.rpartition("/")[2])
-        return Model(name, "1", source)
+        return model_of(model)
     return load(path_of(model, folder))
 
 

@@ -20,6 +20,8 @@ from modelcar.cli_options import (
     work_folder,
     workdir_option,
 )
+from modelcar.cli_packing import packing_options, reuse_options
+from modelcar.packing import Packing
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,17 +64,20 @@ def pin(model: str, as_json: bool) -> None:
 @common_options
 @model_options
 @click.option("--to", "target", metavar="REF", help=f"Compare with this target: {REFERENCE}.")
+@reuse_options
 @workdir_option
-def plan(target: str | None, workdir: Path | None, as_json: bool, **selection: Any) -> None:
+def plan(
+    target: str | None, packing: Packing, workdir: Path | None, as_json: bool, **selection: Any
+) -> None:
     """Show what MODEL's image would hold and what would move; no weight byte moves."""
-    from modelcar import plan as stage
     from modelcar import terminal
     from modelcar.hub import Hub
     from modelcar.oci.reference import parse_tag
     from modelcar.oci.store import open_store
+    from modelcar.prepare import prepare
 
     store = open_store(parse_tag(target).location) if target else None
-    made = stage.make(chosen_model(**selection), work_folder(workdir), Hub(), store)
+    made = prepare(chosen_model(**selection), work_folder(workdir), Hub(), store, packing)
     if as_json:
         show_json(terminal.plan_json(made))
     else:
@@ -102,24 +107,20 @@ def download(workdir: Path | None, as_json: bool, **selection: Any) -> None:
 @common_options
 @model_options
 @click.option("--to", "target", required=True, metavar="REF", help=f"Push to {REFERENCE}.")
-@click.option(
-    "--base", metavar="REF|scratch", help="What it stands on; scratch: image volumes only."
-)
+@packing_options
 @workdir_option
 def build(
-    target: str, base: str | None, workdir: Path | None, as_json: bool, **selection: Any
+    target: str, packing: Packing, workdir: Path | None, as_json: bool, **selection: Any
 ) -> None:
-    """Download what is missing, push MODEL's image, and print its digest reference."""
+    """Push MODEL's image, straight from the Hub where files are missing; print its digest."""
     from modelcar import build as stage
-    from modelcar import images, terminal
+    from modelcar import terminal
     from modelcar.hub import Hub
     from modelcar.oci.reference import parse_tag
 
     model, reference = chosen_model(**selection), parse_tag(target)
     with shown_progress() as shown:
-        built = stage.build(
-            model, reference, base or images.BASE, work_folder(workdir), Hub(), shown
-        )
+        built = stage.build(model, reference, work_folder(workdir), Hub(), packing, shown)
     show(str(built.image), terminal.build_json(built), as_json)
 
 
@@ -222,9 +223,15 @@ def deploy(
 @model_options
 @click.option("--site", type=click.Path(path_type=Path), help="The site file; else site.yaml.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Else runs/MODEL.")
+@packing_options
 @workdir_option
 def run(
-    site: Path | None, out: Path | None, workdir: Path | None, as_json: bool, **selection: Any
+    site: Path | None,
+    out: Path | None,
+    packing: Packing,
+    workdir: Path | None,
+    as_json: bool,
+    **selection: Any,
 ) -> None:
     """Run all stages for MODEL here, and print a summary; what has no target is rendered."""
     from modelcar import run as stages
@@ -244,6 +251,7 @@ def run(
             hub=Hub("" if found.hub == Site().hub else found.hub),
             progress=shown,
             model_registry=configured(found.model_registry, found.model_registry_ca),
+            packing=found.packing(packing),
         )
         record = stages.run(model, setting)
     if as_json:

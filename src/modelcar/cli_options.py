@@ -78,9 +78,14 @@ def chosen_model(
     model: str, include: tuple[str, ...], exclude: tuple[str, ...], allow_pickle: bool
 ) -> "Model":
     """Return the model that MODEL and the options beside it name."""
-    from modelcar import catalog
+    from modelcar.names import model_of
 
-    found = catalog.find(model)
+    if "://" in model:
+        found = model_of(model)  # the catalog's schema takes longer to import than a check to run
+    else:
+        from modelcar import catalog
+
+        found = catalog.find(model)
     rules = replace(
         found.rules,
         include=(*found.rules.include, *include),

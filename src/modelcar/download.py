@@ -1,15 +1,17 @@
 """Bring the chosen files onto the work folder's disk, verified."""
 
 import logging
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import replace
 
-from modelcar.checksums import CheckedFiles, verify
-from modelcar.errors import SourceError, VerificationError
+from modelcar.checksums import Check, verify
+from modelcar.errors import VerificationError
 from modelcar.hub import Hub
 from modelcar.parallel import in_parallel
 from modelcar.progress import LogLines, Progress
-from modelcar.values import ModelSource, Plan, Snapshot, SourceFile
+from modelcar.stamps import CheckedFiles
+from modelcar.supply import Supply
+from modelcar.values import Plan, Snapshot, SourceFile
 from modelcar.workfolder import WorkFolder
 
 log = logging.getLogger(__name__)
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def download(
     plan: Plan,
-    files: Sequence[SourceFile],
+    files: Iterable[SourceFile],
     work: WorkFolder,
     hub: Hub,
     progress: Progress | None = None,
@@ -25,51 +27,43 @@ def download(
     """Fetch what is missing of `files` at the plan's commit and verify every one.
 
     What lies in the folder is never trusted: a file counts once its size and checksum were
-    compared with the listing, and one that is wrong is fetched again, once. Raises SourceError
-    when a file cannot be had, VerificationError when it stays wrong.
+    compared with the listing, and one that is wrong is fetched again, once. A file that a killed
+    run left half is gone on with. Raises SourceError when a file cannot be had, VerificationError
+    when it stays wrong.
     """
-    task = _Download(plan.source.at(plan.commit), work, hub, progress or LogLines())
-    done = in_parallel(task.bring, files)
+    supply = Supply(plan.source.at(plan.commit), work, hub, keep=True)
+    task = _Download(supply, work.checked_files(), progress or LogLines())
+    verified = files if plan.source.kind == "file" else in_parallel(task.bring, files)
     return Snapshot(
         source=plan.source,
         commit=plan.commit,
-        folder=str(task.folder),
-        files=tuple(file for file, _ in done),
-        downloaded=sum(fetched for _, fetched in done),
+        folder=str(supply.folder),
+        files=tuple(verified),  # of a folder they are read once, when their layers are built
+        downloaded=supply.fetched,
     )
 
 
 class _Download:
-    def __init__(self, source: ModelSource, work: WorkFolder, hub: Hub, progress: Progress) -> None:
-        self.folder = work.snapshot(source)
-        self._source, self._hub, self._progress = source, hub, progress
-        self._known: CheckedFiles = work.checked_files()
+    def __init__(self, supply: Supply, known: CheckedFiles, progress: Progress) -> None:
+        self._supply, self._known, self._progress = supply, known, progress
 
-    def bring(self, file: SourceFile) -> tuple[SourceFile, int]:
-        """Return the verified file and the bytes that were fetched for it."""
-        if self._source.kind == "file":
-            return file, 0  # its own folder: read once, when its layer is built
-        path = self.folder / file.path
-        if (present := self._present(file, path)) is not None:
-            return present, 0
-        self._fetch(file)
-        return verify(file, path, self._known), file.size
-
-    def _present(self, file: SourceFile, path: Path) -> SourceFile | None:
-        if not path.is_file() or path.stat().st_size != file.size:
-            return None
-        try:
+    def bring(self, file: SourceFile) -> SourceFile:
+        """Return the file once it lies verified in the work folder."""
+        path = self._supply.folder / file.path
+        if self._known.matches(file, path):
             return verify(file, path, self._known)
-        except VerificationError as error:
-            log.warning("%s; fetching it again", error)
-            return None
-
-    def _fetch(self, file: SourceFile) -> None:
-        # What lies at `path` is replaced, never removed: another run may be reading it.
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            what, remedy = f"work folder {self.folder}", "check its rights, or name another"
-            raise SourceError(what, error.strerror or str(error), remedy) from error
+            return self._fetch(file)
+        except VerificationError as error:
+            if not self._supply.distrust(file):
+                raise
+            log.warning("%s; fetching it again", error)
+            return self._fetch(file)
+
+    def _fetch(self, file: SourceFile) -> SourceFile:
+        check = Check(file)
         with self._progress.transfer(f"download {file.path}", file.size) as advance:
-            self._hub.fetch(self._source, file, self.folder, advance)
+            for block in check.follow(self._supply.read(file, 0)):
+                advance(len(block))
+        self._supply.done(file, check.sums)
+        return replace(file, sha256=check.sums.sha256)

@@ -4,11 +4,13 @@ ModelCarError                 exit 1
 ├── UsageError                exit 2: wrong use, or a bad file
 │   ├── CatalogError          a catalog or site file
 │   └── ReferenceError_       an image reference or a model URI
+├── ServerError               a server's answer, or none (status, whether it may pass)
 ├── SourceError               the model's source: Hub or folder
+│   ├── HubError              the Hub, a ServerError
 │   ├── SelectionError        the listing has no weight set that may be chosen
 │   └── VerificationError     bytes that are not what the source says they are
 ├── ImageError                building, pushing or reading an image
-│   └── OciRegistryError      the OCI registry's answer (status, code)
+│   └── OciRegistryError      the OCI registry, a ServerError
 ├── MirrorError               skopeo
 ├── ModelRegistryError        the Model Registry
 │   └── DriftError            a version that points at another digest
@@ -30,6 +32,27 @@ class ModelCarError(Exception):
     def __str__(self) -> str:
         text = f"{self.what}: {self.why}" if self.why else self.what
         return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class ServerError(ModelCarError):
+    """A server answered with an error; `status` is HTTP's, 0 when there was no answer.
+
+    `may_pass` says whether the same request may go well later, `retry_after` when the server wants
+    it again, as the header of that name.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        why: str = "",
+        remedy: str = "",
+        *,
+        status: int = 0,
+        may_pass: bool = False,
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(what, why, remedy)
+        self.status, self.may_pass, self.retry_after = status, may_pass, retry_after
 
 
 class UsageError(ModelCarError):
@@ -54,6 +77,10 @@ class SourceError(ModelCarError):
     """The model's source refused, is missing, or cannot be reached."""
 
 
+class HubError(SourceError, ServerError):
+    """The Hub refused, or cannot be reached."""
+
+
 class SelectionError(SourceError):
     """The listing holds no weight set that may be chosen."""
 
@@ -66,13 +93,8 @@ class ImageError(ModelCarError):
     """An image could not be built, pushed or read."""
 
 
-class OciRegistryError(ImageError):
-    """The OCI registry answered with an error; `status` is HTTP's, 0 when there was no answer."""
-
-    def __init__(self, what: str, why: str = "", remedy: str = "", *, status: int = 0) -> None:
-        super().__init__(what, why, remedy)
-        self.status = status
-        self.retry_after: str | None = None
+class OciRegistryError(ImageError, ServerError):
+    """The OCI registry refused, or cannot be reached."""
 
 
 class MirrorError(ModelCarError):

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from modelcar.checksums import CheckedFiles
 from modelcar.errors import SourceError
+from modelcar.stamps import CheckedFiles
 from modelcar.values import SourceFile
 
 

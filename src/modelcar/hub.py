@@ -1,31 +1,32 @@
-"""The Hugging Face Hub: resolve a revision to its commit, list its files, fetch one."""
+"""The Hugging Face Hub: resolve a revision to its commit, list its files, read them.
 
-import logging
+Over connections of our own: huggingface_hub starts a file over in each new process, and takes
+longer to import than an unchanged model takes to check.
+"""
+
+import json
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, urljoin, urlsplit
 
-from modelcar.errors import SourceError, UsageError, VerificationError
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from modelcar import ranged, trust
+from modelcar.connections import Pools
+from modelcar.errors import HubError, ReferenceError_, SourceError, UsageError, VerificationError
+from modelcar.retries import TRANSIENT, retrying
 from modelcar.values import Digest, ModelSource, SourceFile
 
-# Xet takes gigabytes of memory (huggingface_hub #3300): off in pods unless it was asked for. The
-# library reads these when it is imported, and its own progress bars would mix with ours.
-os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
-os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-# Its warnings name signed addresses, which give their reader the file.
-os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-
-PAUSE: Final = 0.5
-"""Seconds before the second try; they double with each one."""
-_ATTEMPTS: Final = 5
-_TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
-log = logging.getLogger(__name__)
+DEFAULT: Final = "https://huggingface.co"
+_TIMEOUT: Final = urllib3.Timeout(connect=10, read=60)
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_REMEDY: Final = "check the network, the proxy and HF_ENDPOINT"
+_BAD_TOKEN: Final = "Invalid credentials in Authorization header"  # noqa: S105  the Hub's words
+Response = urllib3.BaseHTTPResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,8 @@ class Hub:
     """One Hub; its token comes from HF_TOKEN, the file of HF_TOKEN_PATH, or `hf auth login`."""
 
     def __init__(self, endpoint: str = "") -> None:
-        from huggingface_hub import HfApi
-
-        self._api: HfApi = HfApi(endpoint=endpoint or None, library_name="modelcar")
-
-    @property
-    def endpoint(self) -> str:
-        """The Hub's address."""
-        return self._api.endpoint
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT).rstrip("/")
+        self._pools = Pools()
 
     def listing(self, source: ModelSource) -> Listing:
         """Resolve the revision and list its files with sizes and checksums.
@@ -57,178 +52,150 @@ class Hub:
         if source.kind == "file":
             remedy = "name a model of the Hub, hf://org/name"
             raise UsageError(f"the commit of {source.uri}", "a folder has none", remedy)
-        with self._explained(source):
-            info = _retrying(
-                lambda: self._api.model_info(
-                    source.location, revision=source.revision, files_metadata=True, timeout=30
-                )
-            )
-        if not info.sha:
-            raise SourceError(f"{source.uri}", "the Hub names no commit", "try again later")
-        files = tuple(_file(source, sibling) for sibling in info.siblings or ())
-        return Listing(info.sha, tuple(sorted(files, key=lambda file: file.path)))
+        revision = quote(source.revision, safe="")
+        url = f"{self.endpoint}/api/models/{source.location}/revision/{revision}?blobs=true"
+        answer = retrying(lambda: self._get(source, url).data)
+        try:
+            return _listing(source, json.loads(answer))
+        except (ValueError, KeyError, TypeError, AttributeError, ReferenceError_) as error:
+            why = f"{self.endpoint} gave no answer of a Hub ({_line(error)})"
+            raise SourceError(source.uri, why, "check HF_ENDPOINT and the proxy") from error
 
     def read(self, source: ModelSource, path: str) -> str:
         """Return the text of a small file at `source.revision`; raise SourceError."""
-        from huggingface_hub import get_session, hf_hub_url
-        from huggingface_hub.utils import (  # type: ignore[attr-defined]
-            build_hf_headers,
-            hf_raise_for_status,
-        )
+        url = self._resolve(source, path)
+        return retrying(lambda: self._get(source, url, path).data).decode(errors="replace")
 
-        revision, endpoint = source.revision, self._api.endpoint
-        url = hf_hub_url(source.location, path, revision=revision, endpoint=endpoint)
+    def open(self, source: ModelSource, file: SourceFile, start: int) -> Iterator[bytes]:
+        """Yield the file's bytes from `start` on; a connection that breaks goes on where it broke.
 
-        def get() -> str:
-            response = get_session().get(url, headers=build_hf_headers(), timeout=30)
-            hf_raise_for_status(response)
-            return str(response.text)
-
-        with self._explained(source):
-            return str(_retrying(get))
-
-    def fetch(
-        self, source: ModelSource, file: SourceFile, folder: Path, advance: Callable[[int], None]
-    ) -> Path:
-        """Download one file below `folder` and return its path; raise SourceError.
-
-        The bytes are not verified here. A connection that breaks goes on where it broke.
+        They are not verified here. Raises SourceError, VerificationError when the size is wrong.
         """
-        from huggingface_hub.errors import LocalEntryNotFoundError
+        url = self._resolve(source, file.path)
 
-        def get() -> str:
-            try:
-                return self._api.hf_hub_download(
-                    source.location,
-                    file.path,
-                    revision=source.revision,
-                    local_dir=folder,
-                    force_download=True,  # what lies there was found wanting
-                    tqdm_class=_reporting(advance),
-                )
-            except (ValueError, LocalEntryNotFoundError) as error:
-                # The library asks for the file's head first, and hides what went wrong there.
-                raise (error.__cause__ or error) from None
+        def ask(start: int) -> Response:
+            headers = {"Range": f"bytes={start}-"} if start else {}
+            response = self._get(source, url, file.path, headers, stream=True)
+            _compare_size(file, response, start)
+            return response
 
-        with self._explained(source, file.path):
-            return Path(_retrying(get))
+        def broken(why: str) -> HubError:
+            what = f"reading {file.path} of {source.uri}"
+            return HubError(what, f"the connection broke ({_shown(why)})", _REMEDY, may_pass=True)
 
-    @contextmanager
-    def _explained(self, source: ModelSource, path: str = "") -> Iterator[None]:
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+        return ranged.read(ask, file.size, start, broken)
 
+    def _resolve(self, source: ModelSource, path: str) -> str:
+        revision = quote(source.revision, safe="")
+        return f"{self.endpoint}/{source.location}/resolve/{revision}/{quote(path)}"
+
+    def _get(
+        self,
+        source: ModelSource,
+        url: str,
+        path: str = "",
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+    ) -> Response:
+        for _ in range(5):
+            response = self._once(source, url, headers or {}, stream)
+            if response.status not in _REDIRECTS:
+                break
+            response.drain_conn()
+            url = urljoin(url, response.headers.get("Location", ""))
+        if response.status in (200, 206):
+            return response
+        response.close()
+        raise self._refused(source, url, response, path)
+
+    def _once(
+        self, source: ModelSource, url: str, headers: Mapping[str, str], stream: bool
+    ) -> Response:
+        sent = {"User-Agent": "modelcar", **headers, **self._authorization(url)}
+        options = {"timeout": _TIMEOUT, "redirect": False, "preload_content": not stream}
         try:
-            yield
-        except HFValidationError as error:
-            remedy = "write the name as the Hub's page has it, hf://org/name"
-            raise SourceError(source.uri, _one_line(error).rstrip("."), remedy) from error
-        except (HfHubHTTPError, OSError) as error:
-            if "Consistency check failed" in str(error):
-                remedy = "download again; if it stays so, the Hub's copy or a proxy is at fault"
-                raise VerificationError(path, _one_line(error), remedy) from error
-            raise _explain(source, self._api.endpoint, error) from error
-        except Exception as error:
-            if _is_transport(error):
-                raise _explain(source, self._api.endpoint, error) from error
-            if isinstance(error, ValueError):
-                why = f"{self._api.endpoint} gave no answer of a Hub ({_one_line(error)})"
-                raise SourceError(source.uri, why, "check HF_ENDPOINT and the proxy") from error
-            raise
+            return self._pools.request("GET", url, headers=sent, **options)
+        except (HTTPError, OSError) as error:
+            what = f"{source.uri}@{source.revision}"
+            why = f"{self.endpoint} cannot be reached ({_line(error)})"
+            raise HubError(what, why, _REMEDY, may_pass=True) from error
 
+    def _authorization(self, url: str) -> dict[str, str]:
+        """Name the token to the Hub only, never to where it sends a client on to."""
+        own = url.startswith(f"{self.endpoint}/")
+        safe = url.startswith("https://") or trust.is_loopback(urlsplit(url).netloc)
+        token = trust.hub_token() if own and safe else ""
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
-def _file(source: ModelSource, sibling: Any) -> SourceFile:
-    if sibling.size is None:
-        why = f"the Hub gives no size for {sibling.rfilename}"
-        raise SourceError(source.uri, why, "try again later, or name a commit")
-    if sibling.lfs is not None:
-        return SourceFile(sibling.rfilename, sibling.size, Digest(sibling.lfs.sha256))
-    return SourceFile(sibling.rfilename, sibling.size, None, sibling.blob_id)
-
-
-def _retrying(attempt: Callable[[], Any]) -> Any:
-    """Call `attempt` up to five times, with growing pauses, while the fault may pass."""
-    for tried in range(_ATTEMPTS - 1):
-        try:
-            return attempt()
-        except Exception as error:
-            if not (_is_transport(error) or _status(error) in _TRANSIENT):
-                raise
-            log.warning("the Hub did not answer well (%s); trying again", _one_line(error))
-            time.sleep(_pause(error, tried))
-    return attempt()
-
-
-def _pause(error: Exception, tried: int) -> float:
-    headers = getattr(getattr(error, "response", None), "headers", {})
-    named = str(headers.get("Retry-After", ""))
-    return min(float(named), 120.0) if named.isdecimal() else min(PAUSE * 2.0**tried, 30.0)
-
-
-def _explain(source: ModelSource, endpoint: str, error: Exception) -> SourceError:
-    """Return the one message of a Hub error; a gated repository is also a missing one there."""
-    from huggingface_hub import errors
-
-    what, token = f"{source.uri}@{source.revision}", "HF_TOKEN"
-    page = f"{endpoint}/{source.location}"
-    match error:
-        case errors.GatedRepoError():
-            remedy = f"accept its terms at {page} and set {token} to a token of that account"
-            return SourceError(what, "the repository is gated and this token has no access", remedy)
-        case errors.RevisionNotFoundError():
-            remedy = f"name a branch, tag or commit that {page} lists"
-            return SourceError(what, f"it has no revision {source.revision!r}", remedy)
-        case errors.RepositoryNotFoundError():
-            remedy = f"check the name; for a private one set {token} to a token that may read it"
+    def _refused(self, source: ModelSource, url: str, response: Response, path: str) -> SourceError:
+        """Return the one message of a refusal; a gated repository is also a missing one there."""
+        what, page = f"{source.uri}@{source.revision}", f"{self.endpoint}/{source.location}"
+        own = url.startswith(f"{self.endpoint}/")
+        match response.headers.get("X-Error-Code", ""):
+            case "GatedRepo":
+                why = "the repository is gated and this token has no access"
+                remedy = f"accept its terms at {page} and set HF_TOKEN to a token of that account"
+                return SourceError(what, why, remedy)
+            case "RevisionNotFound":
+                remedy = f"name a branch, tag or commit that {page} lists"
+                return SourceError(what, f"it has no revision {source.revision!r}", remedy)
+            case "EntryNotFound":
+                why = f"a listed file is missing ({path})"
+                return SourceError(what, why, "plan again: the repository changed")
+        if response.status == 401 and response.headers.get("X-Error-Message") == _BAD_TOKEN:
+            remedy = "set HF_TOKEN to a valid token, or unset it for a public model"
+            return SourceError(what, "the Hub refused the token", remedy)
+        if own and response.status in (401, 404):
+            remedy = "check the name; for a private one set HF_TOKEN to a token that may read it"
             return SourceError(what, "there is no such repository, or it is private", remedy)
-        case errors.EntryNotFoundError() if _status(error) == 404:
-            remedy = "plan again: the repository changed"
-            return SourceError(what, f"a listed file is missing ({_one_line(error)})", remedy)
-    if _status(error) == 401:
-        remedy = f"set {token} to a valid token, or unset it for a public model"
-        return SourceError(what, "the Hub refused the token", remedy)
-    if _status(error):
-        remedy = "try again later; HF_TOKEN raises the rate limit" if _status(error) == 429 else ""
-        return SourceError(
-            what, f"HTTP {_status(error)} from {endpoint}", remedy or "try again later"
+        return self._unwell(what, response, may_pass=not own)
+
+    def _unwell(self, what: str, response: Response, may_pass: bool) -> HubError:
+        # Elsewhere it is a signed address that may have run out; the next try gets a new one.
+        status = response.status
+        return HubError(
+            what,
+            f"HTTP {status} from {self.endpoint}",
+            "try again later; HF_TOKEN raises the rate limit"
+            if status == 429
+            else "try again later",
+            status=status,
+            may_pass=may_pass or status in TRANSIENT,
+            retry_after=response.headers.get("Retry-After"),
         )
-    if isinstance(error, OSError) and not _is_transport(error):
-        return SourceError(what, _one_line(error), "check the work folder's space and rights")
-    remedy = "check the network, the proxy and HF_ENDPOINT"
-    return SourceError(what, f"{endpoint} cannot be reached ({_one_line(error)})", remedy)
 
 
-def _status(error: Exception) -> int:
-    return int(getattr(getattr(error, "response", None), "status_code", 0) or 0)
+def _listing(source: ModelSource, answer: Any) -> Listing:
+    if not answer.get("sha"):
+        raise SourceError(source.uri, "the Hub names no commit", "try again later")
+    files = [_file(source, sibling) for sibling in answer.get("siblings") or ()]
+    return Listing(str(answer["sha"]), tuple(sorted(files, key=lambda file: file.path)))
 
 
-def _is_transport(error: Exception) -> bool:
-    """Tell a failed connection from a full disk: both are OSError in places."""
-    from huggingface_hub.errors import FileMetadataError
+def _file(source: ModelSource, sibling: Mapping[str, Any]) -> SourceFile:
+    path, size, lfs = str(sibling["rfilename"]), sibling.get("size"), sibling.get("lfs")
+    if not isinstance(size, int) or size < 0:
+        why = f"the Hub gives no size for {path}"
+        raise SourceError(source.uri, why, "try again later, or name a commit")
+    if lfs:
+        return SourceFile(path, size, Digest.parse(f"sha256:{lfs['sha256']}"))
+    return SourceFile(path, size, None, str(sibling["blobId"]))
 
-    if isinstance(error, FileMetadataError | ConnectionError | TimeoutError):
-        return True
-    # huggingface_hub changed its HTTP library twice; each names its transport errors so.
-    names = [kind.__name__ for kind in type(error).__mro__]
-    return "TransportError" in names or "RequestException" in names
+
+def _compare_size(file: SourceFile, response: Response, start: int) -> None:
+    length = response.headers.get("Content-Length", "")
+    begin = start if response.status == 206 else 0
+    if length.isdecimal() and begin + int(length) != file.size:
+        response.close()
+        why = f"the Hub sends {begin + int(length)} bytes, listed are {file.size}"
+        remedy = "download again; if it stays so, the Hub's copy or a proxy is at fault"
+        raise VerificationError(file.path, why, remedy)
 
 
-def _one_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _line(error: Exception) -> str:
+    return _shown((str(error).strip().splitlines() or [type(error).__name__])[0])
+
+
+def _shown(text: str) -> str:
     # The query of a signed address gives its reader the file.
-    return re.sub(r"(/[^\s?]*)\?[^\s'\")]+", r"\1", line)
-
-
-def _reporting(advance: Callable[[int], None]) -> Any:
-    """Return the progress bar class that huggingface_hub is to use: it only passes on bytes."""
-    from tqdm.auto import tqdm
-
-    class Reporting(tqdm):  # type: ignore[misc]
-        def __init__(self, *args: Any, **options: Any) -> None:
-            options.pop("name", None)
-            super().__init__(*args, **{**options, "disable": True})
-
-        def update(self, n: float | None = 1) -> bool | None:
-            advance(int(n or 0))
-            return None
-
-    return Reporting
+    return re.sub(r"(/[^\s?]*)\?[^\s'\")]+", r"\1", text)

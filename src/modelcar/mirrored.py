@@ -3,7 +3,7 @@
 skopeo runs there by itself, without our code, so that the task after it does this.
 """
 
-from modelcar import skopeo
+from modelcar import skopeo_copy
 from modelcar.oci.reference import parse_image, parse_tag
 from modelcar.task import task
 from modelcar.values import Digest, ImageDigest
@@ -18,7 +18,7 @@ def mirrored(
     """
     image, target = parse_image(reference), parse_tag(destination.removeprefix("docker://"))
     with task("mirror", workdir) as record:
-        copy = skopeo.compare(target, image.digest, Digest.parse(digest.strip()))
+        copy = skopeo_copy.compare(target, image.digest, Digest.parse(digest.strip()))
         if target.location == image.location:
             record.skip("no mirror is asked for")
             return image.image, ""

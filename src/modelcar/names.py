@@ -1,8 +1,10 @@
-"""How a model's name and version become names elsewhere."""
+"""How a model's name and version become names elsewhere, and a URI becomes a model."""
 
 import hashlib
 import re
 from typing import Final
+
+from modelcar.values import Model, ModelSource
 
 MAX_NAME: Final = 53
 
@@ -19,6 +21,12 @@ def dns_name(text: str) -> str:
         return name
     mark = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{name[: MAX_NAME - 9].rstrip('-')}-{mark}"
+
+
+def model_of(uri: str) -> Model:
+    """Return the model of a URI as `ModelSource.parse` reads it; raise ReferenceError_."""
+    source = ModelSource.parse(uri)
+    return Model(dns_name(source.location.rpartition("/")[2]), "1", source)
 
 
 def image_tag(version: str, commit: str | None) -> str:

@@ -10,6 +10,7 @@ from modelcar.errors import ModelCarError
 from modelcar.timeline import Bar, seconds_of, span, timeline
 from modelcar.values import (
     BuiltImage,
+    Digest,
     ImageLayer,
     ModelVersion,
     Moved,
@@ -265,12 +266,14 @@ def _bytes(kind: str, planned: int, moved: int, seconds: float) -> Bytes:
 def _layer(layer: ImageLayer | PlannedLayer) -> Layer:
     if isinstance(layer, ImageLayer):
         paths: Sequence[str] = layer.paths
+        digest: Digest | None = layer.digest
     else:
         paths = [file.path for file in layer.files]
+        digest = layer.known.digest if layer.known else None
     few = [line(path, NAME) for path in paths[:3]]
     more = [f"and {len(paths) - 3} more"] if len(paths) > 3 else []
     content = ", ".join(few + more) or "base image"
-    return Layer(content, size(layer.size), layer.digest.short if layer.digest else "")
+    return Layer(content, size(layer.size), digest.short if digest else "")
 
 
 def _listed(items: Sequence[T], shown: Callable[[T], R]) -> Listed[R]:

@@ -3,18 +3,18 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from modelcar import folder, weights
-from modelcar.checksums import CheckedFiles
+from modelcar.errors import ImageError
+from modelcar.facts import facts
 from modelcar.hub import Hub
 from modelcar.oci import layer
-from modelcar.values import Model, ModelSource, Moved, Plan, PlannedLayer, SourceFile
+from modelcar.reuse import bytes_of
+from modelcar.values import Model, ModelSource, Plan, PlannedLayer, SourceFile
+from modelcar.wording import size
 from modelcar.workfolder import KnownLayers, WorkFolder
-
-if TYPE_CHECKING:
-    from modelcar.oci.store import ImageStore
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +28,19 @@ class Listed:
     files: tuple[SourceFile, ...]
 
 
-def make(model: Model, work: WorkFolder, hub: Hub, target: "ImageStore | None" = None) -> Plan:
-    """Resolve, choose and compare with what the target holds; no weight byte moves.
+def make(model: Model, work: WorkFolder, hub: Hub, max_layer: int = 0) -> Plan:
+    """Resolve and choose; what was built before is known, and no target is asked.
 
-    Raises SourceError when the source cannot be read or has no weight set that may be chosen.
+    Raises SourceError when the source cannot be read or has no weight set that may be chosen,
+    ImageError when a layer has more than `max_layer` bytes (0: any).
     """
     listed = _list(model.source, work, hub)
     reading = listed.source.at(listed.commit)
-    selection = weights.choose(
-        model.name, listed.files, model.rules, lambda path: _read(reading, path, hub)
-    )
+    read = cache(lambda path: _read(reading, path, hub))
+    selection = weights.choose(model.name, listed.files, model.rules, read)
     known = work.layers()
-    layers = tuple(_layer(files, known, target) for files in weights.group(selection.files))
+    layers = tuple(_layer(files, known) for files in weights.group(selection.files))
+    _hold_limit(layers, max_layer)
     return Plan(
         model=model.name,
         version=model.version,
@@ -48,8 +49,9 @@ def make(model: Model, work: WorkFolder, hub: Hub, target: "ImageStore | None" =
         files=selection.files,
         left_out=selection.left_out,
         layers=layers,
-        bytes=_bytes(layers, work.snapshot(model.source), work.checked_files()),
+        bytes=bytes_of(layers, work.snapshot(model.source), work.checked_files()),
         warnings=selection.warnings,
+        facts=facts([file.path for file in selection.files], read),
     )
 
 
@@ -57,11 +59,6 @@ def warn(plan: Plan) -> None:
     """Log what the user should know about the choice."""
     for warning in plan.warnings:
         log.warning("%s", warning)
-
-
-def to_fetch(plan: Plan) -> tuple[SourceFile, ...]:
-    """Return the files whose layers the target lacks: only these are needed on disk."""
-    return tuple(file for item in plan.layers if not item.reused for file in item.files)
 
 
 def _list(source: ModelSource, work: WorkFolder, hub: Hub) -> Listed:
@@ -78,23 +75,15 @@ def _read(source: ModelSource, path: str, hub: Hub) -> str:
     return hub.read(source, path)
 
 
-def _layer(
-    files: Sequence[SourceFile], known: KnownLayers, target: "ImageStore | None"
-) -> PlannedLayer:
-    digest = known.get(layer.key(files))
-    reused = digest is not None and target is not None and target.has_blob(digest)
-    return PlannedLayer(tuple(files), layer.size(files), digest, reused)
+def _layer(files: Sequence[SourceFile], known: KnownLayers) -> PlannedLayer:
+    return PlannedLayer(tuple(files), layer.size(files), known.get(layer.key(files)))
 
 
-def _bytes(layers: Sequence[PlannedLayer], snapshot: Path, known: CheckedFiles) -> Moved:
-    fresh = [item for item in layers if not item.reused]
-    missing = (f for item in fresh for f in item.files if not _on_disk(f, snapshot, known))
-    return Moved(
-        downloaded=sum(file.size for file in missing),
-        uploaded=sum(item.size for item in fresh),
-        reused=sum(item.size for item in layers if item.reused),
-    )
-
-
-def _on_disk(file: SourceFile, snapshot: Path, known: CheckedFiles) -> bool:
-    return file.checksum is None or known.matches(file, snapshot / file.path)
+def _hold_limit(layers: Sequence[PlannedLayer], limit: int) -> None:
+    """Refuse a layer above the limit: one file cannot be spread over several layers."""
+    for item in layers:
+        if limit and item.size > limit:
+            what = f"layer of {item.files[0].path}"
+            why = f"it has {size(item.size)}, the target takes {size(limit)}"
+            remedy = "raise the limit there and in --max-layer-size, or take a model in shards"
+            raise ImageError(what, why, remedy)

@@ -2,75 +2,67 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
-from modelcar.checksums import CheckedFiles, Stamp, Sums, blocks, checked
-from modelcar.errors import ImageError, VerificationError
-from modelcar.oci import base as oci_base
+from modelcar import bases
+from modelcar.bases import Pushed
+from modelcar.checksums import Check
+from modelcar.errors import VerificationError
 from modelcar.oci import layer
-from modelcar.oci.image import Base, Descriptor, Image, assemble, digest_of, model_layer
-from modelcar.oci.reference import SCRATCH, TagReference, parse
+from modelcar.oci.content import Content
+from modelcar.oci.image import Descriptor, model_layer
+from modelcar.oci.reference import TagReference
 from modelcar.oci.store import ImageStore, open_store
+from modelcar.packing import Packing
 from modelcar.parallel import in_parallel
 from modelcar.progress import Advance, LogLines, Progress
+from modelcar.publish import publish
+from modelcar.supply import Supply
 from modelcar.values import (
     BuiltImage,
     Digest,
     ImageLayer,
+    KnownLayer,
     Moved,
     Plan,
     PlannedLayer,
     SourceFile,
 )
-from modelcar.workfolder import KnownLayers, WorkFolder
+from modelcar.workfolder import KeptUpload, KnownLayers, WorkFolder
 
 log = logging.getLogger(__name__)
-Bring = Callable[[Sequence[SourceFile]], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """A layer that stands at the target, and whether its bytes went there just now."""
-
-    descriptor: Descriptor
-    paths: tuple[str, ...]
-    uploaded: bool
-    downloaded: int = 0
 
 
 def push(
     made: Plan,
     target: TagReference,
-    base: str,
     work: WorkFolder,
+    supply: Supply,
+    packing: Packing,
     progress: Progress | None = None,
-    bring: Bring = lambda _: 0,
-    downloaded: int = 0,
 ) -> BuiltImage:
-    """Push the plan's image from the work folder's files and return its digest.
+    """Push the plan's image and return its digest; each layer streams from `supply`.
 
-    `base` is a reference or `scratch`. `bring` is called with a layer's files before they are
-    read, so that one layer can be fetched while another is pushed, and returns the bytes it
-    fetched; `downloaded` are the bytes that were fetched before. The tag is written last, so
-    that it never names an image that is not whole. Raises VerificationError when a file is not
-    what the plan says, ImageError when the target refuses.
+    The tag is written last, so that it never names an image that is not whole. Raises
+    VerificationError when a file is not what the plan says, ImageError when the target refuses,
+    SourceError when a file cannot be had.
     """
-    began, store = time.monotonic(), open_store(target.location)
-    task = _Push(store, made, work, progress or LogLines(), bring)
-    foundation, copies = _base(base, store)
+    began, store = time.monotonic(), open_store(target.location, packing.chunk)
+    task = _Push(store, work, supply, progress or LogLines(), packing.keep is False)
+    foundation = bases.load(packing, store)
     pushes = [partial(task.layer, planned) for planned in made.layers]
-    jobs: list[Callable[[], Pushed]] = [*copies, *pushes]
+    jobs: list[Callable[[], Pushed]] = [*foundation.copies, *pushes]
     layers = in_parallel(lambda job: job(), jobs)
-    descriptors = [item.descriptor for item in layers[len(copies) :]]
-    image = assemble(foundation, descriptors, made.source, made.commit)
-    changed = _finish(store, image, target.tag)
+    descriptors = [item.descriptor for item in layers[len(foundation.copies) :]]
+    digest, changed = publish(store, foundation.bases, descriptors, made, target.tag)
     return BuiltImage(
-        image=target.at(image.manifest.digest).image,
+        image=target.at(digest).image,
         reference=str(target),
         layers=tuple(_image_layer(item) for item in layers),
-        bytes=_moved(layers, downloaded),
+        bytes=_moved(layers, supply.fetched),
         seconds=round(time.monotonic() - began, 3),
         changed=changed,
     )
@@ -78,97 +70,102 @@ def push(
 
 class _Push:
     def __init__(
-        self, store: ImageStore, made: Plan, work: WorkFolder, progress: Progress, bring: Bring
+        self,
+        store: ImageStore,
+        work: WorkFolder,
+        supply: Supply,
+        progress: Progress,
+        release: bool,
     ) -> None:
-        self._store, self._progress, self._bring = store, progress, bring
-        self._folder = work.snapshot(made.source)
+        self._store, self._work, self._supply = store, work, supply
+        self._progress, self._release = progress, release
         self._layers: KnownLayers = work.layers()
-        self._known: CheckedFiles = work.checked_files()
 
     def layer(self, planned: PlannedLayer) -> Pushed:
         """Return the layer once the target holds it: an earlier try may have brought it there."""
         paths = tuple(file.path for file in planned.files)
-        known = planned.digest or self._layers.get(layer.key(planned.files))
-        if known is not None and (planned.reused or self._store.has_blob(known)):
-            return Pushed(model_layer(planned.files, known), paths, uploaded=False)
-        downloaded = self._bring(planned.files)
-        digest, files = self._upload(planned, _label(paths))
+        known = planned.known or self._layers.get(layer.key(planned.files))
+        if known is not None and (planned.reused or self._store.has_blob(known.digest)):
+            pushed = Pushed(model_layer(planned.files, known), paths, uploaded=False)
+        else:
+            pushed = Pushed(self._upload(planned), paths, uploaded=True)
+        for file in planned.files if self._release else ():
+            self._supply.release(file)
+        return pushed
+
+    def _upload(self, planned: PlannedLayer) -> Descriptor:
+        try:
+            return self._stream(planned)
+        except VerificationError as error:
+            others = [self._supply.distrust(file) for file in planned.files]
+            if not any(others):
+                raise
+            log.warning("%s; fetching it again", error)
+            return self._stream(planned)
+
+    def _stream(self, planned: PlannedLayer) -> Descriptor:
+        checks = {file.path: Check(file) for file in planned.files}
+
+        def read(file: SourceFile, start: int) -> Iterator[bytes]:
+            return checks[file.path].follow(self._supply.read(file, start), start)
+
+        with self._progress.transfer(f"push {_label(planned)}", planned.size) as advance:
+            shown = _Shown(advance)
+
+            def stream(start: int) -> Iterator[bytes]:
+                return shown.follow(layer.stream(planned.files, read, start), start)
+
+            digest = self._store.push_blob(Content(planned.size, stream), self._kept(planned))
+        return self._remember(planned, checks, digest)
+
+    def _kept(self, planned: PlannedLayer) -> KeptUpload | None:
+        key = layer.key(planned.files)
+        return self._work.upload(str(self._store.location), key) if key else None
+
+    def _remember(
+        self, planned: PlannedLayer, checks: Mapping[str, Check], digest: Digest
+    ) -> Descriptor:
+        files = [replace(file, sha256=checks[file.path].sums.sha256) for file in planned.files]
+        known = KnownLayer(digest, _tensors(checks.values()))
+        for file in planned.files:
+            self._supply.done(file, checks[file.path].sums)
         if (key := layer.key(files)) is not None:
-            self._layers.put(key, digest)
-        return Pushed(model_layer(files, digest), paths, uploaded=True, downloaded=downloaded)
-
-    def _upload(self, planned: PlannedLayer, label: str) -> tuple[Digest, list[SourceFile]]:
-        stamps = {file.path: self._stamp(file) for file in planned.files}
-        sums: dict[str, Sums] = {}
-        with self._progress.transfer(f"push {label}", planned.size) as advance:
-            digest = self._store.push_blob(
-                lambda: _reported(self._stream(planned.files, sums), advance), planned.size
-            )
-        for path, found in sums.items():
-            self._known.put(self._folder / path, stamps[path], found)
-        return digest, [replace(file, sha256=sums[file.path].sha256) for file in planned.files]
-
-    def _stream(self, files: Sequence[SourceFile], sums: dict[str, Sums]) -> Iterator[bytes]:
-        def read(file: SourceFile) -> Iterator[bytes]:
-            content = blocks(self._folder / file.path)
-            return checked(file, content, lambda found: sums.update({file.path: found}))
-
-        return layer.stream(files, read)
-
-    def _stamp(self, file: SourceFile) -> Stamp:
-        path = self._folder / file.path
-        if not path.is_file():
-            remedy = "run `modelcar download` into the same work folder first"
-            raise VerificationError(file.path, f"it is not at {path}", remedy)
-        return Stamp.of(path)
+            self._layers.put(key, known)
+        return model_layer(files, known)
 
 
-def _base(text: str, target: ImageStore) -> tuple[Base, list[Callable[[], Pushed]]]:
-    """Return the base image, and a copy to make for each of its layers."""
-    if text == SCRATCH:
-        log.warning("base scratch: the image serves as an image volume only, not as a sidecar")
-        return Base(), []
-    reference = parse(text)
-    store = open_store(reference.location)
-    base = oci_base.load(store, reference)
-    return base, [partial(_base_layer, item, store, target) for item in base.layers]
+class _Shown:
+    """Tells how far a layer is; a layer that goes back to an earlier byte goes back there too."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance, self._at = advance, 0
+
+    def follow(self, blocks: Iterable[bytes], start: int) -> Iterator[bytes]:
+        self._advance(start - self._at)
+        self._at = start
+        for block in blocks:
+            yield block
+            self._advance(len(block))
+            self._at += len(block)
 
 
-def _base_layer(item: Descriptor, source: ImageStore, target: ImageStore) -> Pushed:
-    if target.has_blob(item.digest) or target.mount_blob(item.digest, source.location):
-        return Pushed(item, (), uploaded=False)
-    digest = target.push_blob(lambda: source.open_blob(item.digest), item.size)
-    if digest != item.digest:
-        raise ImageError(f"base layer {item.digest}", f"it arrived as {digest}", "run it again")
-    return Pushed(item, (), uploaded=True)
-
-
-def _finish(store: ImageStore, image: Image, tag: str) -> bool:
-    """Store config and manifest; False when the tag already names this image."""
-    present = store.manifest(tag)
-    if present is not None and present.digest == image.manifest.digest:
-        return False
-    if not store.has_blob(digest_of(image.config)):
-        store.push_blob(lambda: [image.config], len(image.config))
-    store.put_manifest(image.manifest, tag)
-    return True
+def _tensors(checks: Iterable[Check]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for check in checks:
+        found.update(check.tensors)
+    return dict(sorted(found.items()))
 
 
 def _moved(layers: Sequence[Pushed], downloaded: int) -> Moved:
     uploaded = sum(item.descriptor.size for item in layers if item.uploaded)
     reused = sum(item.descriptor.size for item in layers if not item.uploaded)
-    return Moved(downloaded + sum(item.downloaded for item in layers), uploaded, reused)
+    return Moved(downloaded, uploaded, reused)
 
 
 def _image_layer(item: Pushed) -> ImageLayer:
     return ImageLayer(item.descriptor.digest, item.descriptor.size, item.paths)
 
 
-def _label(paths: Sequence[str]) -> str:
-    return paths[0] if len(paths) == 1 else f"{len(paths)} small files"
-
-
-def _reported(content: Iterator[bytes], advance: Advance) -> Iterator[bytes]:
-    for block in content:
-        yield block
-        advance(len(block))
+def _label(planned: PlannedLayer) -> str:
+    files = planned.files
+    return files[0].path if len(files) == 1 else f"{len(files)} small files"

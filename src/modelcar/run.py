@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelcar import atomic, download, outcome, plan, report, skopeo
+from modelcar import atomic, outcome, plan, report, skopeo
 from modelcar.deployment import deploy_or_render
 from modelcar.errors import ModelCarError
 from modelcar.hub import Hub
@@ -15,11 +15,14 @@ from modelcar.model_registry import Connection, image_uri
 from modelcar.names import image_tag
 from modelcar.oci.reference import DigestReference, Layout, TagReference, parse_image, parse_tag
 from modelcar.oci.store import open_store
+from modelcar.packing import DEFAULT, Packing
+from modelcar.prepare import prepare
 from modelcar.progress import Progress
 from modelcar.push import push
 from modelcar.records import RunRecorder, read, summary
 from modelcar.register import properties, register
 from modelcar.site import Site
+from modelcar.supply import Supply
 from modelcar.values import (
     BuiltImage,
     ImageDigest,
@@ -45,6 +48,7 @@ class Setting:
     hub: Hub
     progress: Progress
     model_registry: Connection | None = None
+    packing: Packing = DEFAULT
 
 
 def run(model: Model, setting: Setting) -> RunRecord:
@@ -87,7 +91,8 @@ class _Run:
     def _plan(self) -> Plan:
         with self._recorder.stage("plan") as stage:
             store = open_store(self._target(None).location)
-            made = plan.make(self._model, self._setting.work, self._setting.hub, store)
+            setting = self._setting
+            made = prepare(self._model, setting.work, setting.hub, store, setting.packing)
             stage.done(made, outcome.plan(made))
         plan.warn(made)
         return made
@@ -95,18 +100,12 @@ class _Run:
     def _build(self, made: Plan) -> BuiltImage:
         setting = self._setting
         with self._recorder.stage("download") as stage:
-            wanted = plan.to_fetch(made)
-            snapshot = download.download(made, wanted, setting.work, setting.hub, setting.progress)
-            stage.done(snapshot, outcome.download(snapshot))
+            stage.skip("the files go straight into the image")
+        keep = bool(setting.packing.keep)
+        supply = Supply(made.source.at(made.commit), setting.work, setting.hub, keep)
         with self._recorder.stage("build") as stage:
-            built = push(
-                made,
-                self._target(made.commit),
-                self._site.images.base,
-                setting.work,
-                setting.progress,
-                downloaded=snapshot.downloaded,
-            )
+            target = self._target(made.commit)
+            built = push(made, target, setting.work, supply, setting.packing, setting.progress)
             stage.done(built, outcome.build(built))
         return built
 

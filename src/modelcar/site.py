@@ -1,17 +1,18 @@
 """The site file: what differs from one cluster to the next."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from modelcar import faults, images
+from modelcar import faults, images, quantity
 from modelcar.errors import ReferenceError_
 from modelcar.faults import Strict, show
 from modelcar.oci import reference
+from modelcar.packing import LEAST_CHUNK, Packing
 
 _DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -41,12 +42,44 @@ class Site:
     pvc: str = "modelcar"
     hub: str = "https://huggingface.co"
     images: Images = Images()
+    platforms: tuple[str, ...] = ()
+    """Such as `linux/arm64`; an index over them, or one image for linux/amd64 when empty."""
+    chunk_size: str = ""
+    """What goes to the OCI registry in one request, `100Mi`; empty: a whole layer."""
+    max_layer_size: str = ""
+    """The largest layer that the OCI registry takes, `20G`."""
+
+    def packing(self, given: Packing) -> Packing:
+        """Return how images are made here, but for what the command line says."""
+        return replace(
+            given,
+            base=self.images.base if given.base == images.BASE else given.base,
+            platforms=given.platforms or self.platforms,
+            chunk=given.chunk or _bytes(self.chunk_size),
+            max_layer=given.max_layer or _bytes(self.max_layer_size),
+        )
 
 
 def load_site(path: Path) -> Site:
     """Read a site file; raise CatalogError with all its faults."""
     entry = faults.read(path).validate(SiteFile)
     return Site(**{**entry.model_dump(), "images": Images(**entry.images.model_dump())})
+
+
+def _bytes(text: str) -> int:
+    return int(quantity.parse(text) or 0)
+
+
+def _size(text: str) -> str:
+    if text and quantity.parse(text) is None:
+        raise ValueError(f"{show(text)} is not a quantity; try {quantity.meant(text) or '100Mi'}")
+    return text
+
+
+def _chunk(text: str) -> str:
+    if text and 0 < _bytes(_size(text)) < LEAST_CHUNK:
+        raise ValueError(f"{show(text)} is below 5Mi; 100Mi suits most OCI registries")
+    return text
 
 
 def _place(text: str) -> str:
@@ -145,3 +178,6 @@ class SiteFile(Strict):
     pvc: Annotated[str, AfterValidator(_pvc)] = Site().pvc
     hub: Annotated[str, AfterValidator(_hub)] = Site().hub
     images: ImagesEntry = ImagesEntry()
+    platforms: tuple[str, ...] = ()
+    chunk_size: Annotated[str, AfterValidator(_chunk)] = ""
+    max_layer_size: Annotated[str, AfterValidator(_size)] = ""

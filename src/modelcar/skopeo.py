@@ -1,4 +1,4 @@
-"""Mirror an image with skopeo: build its arguments (pure), run it, compare the digests."""
+"""Mirror an image with skopeo: run it, again while the fault may pass, and explain a failure."""
 
 import logging
 import re
@@ -11,16 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from modelcar.errors import MirrorError
-from modelcar.oci.reference import (
-    DigestReference,
-    Layout,
-    Location,
-    Reference,
-    Repository,
-    TagReference,
-    parse_image,
-)
-from modelcar.trust import CA_VARIABLE, ca_files, is_loopback
+from modelcar.oci.reference import DigestReference, Reference, TagReference
+from modelcar.skopeo_copy import compare, copy_arguments, location, verify_tls
+from modelcar.trust import CA_VARIABLE, ca_files
 from modelcar.values import Digest, ImageDigest
 
 ATTEMPTS: Final = 5
@@ -44,52 +37,6 @@ _CAUSES: Final = (
 log = logging.getLogger(__name__)
 
 
-def location(reference: Reference) -> str:
-    """Return `reference` as skopeo names it: with its transport, by digest at a registry."""
-    if isinstance(reference.location, Layout):
-        return f"oci:{reference.location.folder}:{reference.tag or 'latest'}"
-    if isinstance(reference, DigestReference):
-        return f"docker://{reference.location}@{reference.digest}"
-    return f"docker://{reference.location}:{reference.tag}"
-
-
-def verify_tls(where: Location) -> str:
-    """Return `true`, or `false` on loopback, where plain HTTP is spoken."""
-    return str(not (isinstance(where, Repository) and is_loopback(where.host))).lower()
-
-
-def copy_arguments(
-    source: str, destination: str, digest_file: str, source_tls: str, destination_tls: str
-) -> list[str]:
-    """Return the arguments of one copy that keeps every digest.
-
-    Without --preserve-digests skopeo compresses the layers on their way and every digest changes;
-    without --all it takes one platform of an index. The values may be KFP placeholders.
-    """
-    return [
-        "copy",
-        "--all",
-        "--preserve-digests",
-        "--retry-times=5",
-        f"--src-tls-verify={source_tls}",
-        f"--dest-tls-verify={destination_tls}",
-        f"--digestfile={digest_file}",
-        source,
-        destination,
-    ]
-
-
-def endpoints(image: ImageDigest, destination: TagReference) -> tuple[str, ...]:
-    """Return source, destination and whether to verify each one's TLS, as skopeo takes them.
-
-    Where no mirror is asked for, the destination is where the image stands already: such a copy
-    does nothing, so that the pipeline needs no branch.
-    """
-    source = parse_image(str(image))
-    tls = (verify_tls(source.location), verify_tls(destination.location))
-    return (location(source), location(destination), *tls)
-
-
 def mirror(source: Reference, destination: TagReference) -> ImageDigest:
     """Copy the image and return it at its destination, under the digest it had.
 
@@ -104,14 +51,6 @@ def mirror(source: Reference, destination: TagReference) -> ImageDigest:
         copied = Digest.parse(digest_file.read_text(encoding="ascii").strip())
     expected = source.digest if isinstance(source, DigestReference) else copied
     return compare(destination, expected, copied)
-
-
-def compare(destination: TagReference, expected: Digest, copied: Digest) -> ImageDigest:
-    """Return the mirrored image once its digest is the source's; raise MirrorError."""
-    if copied != expected:
-        why = f"it arrived as {copied}, not as {expected}"
-        raise MirrorError(f"mirroring to {destination}", why, "do not use that copy: mirror again")
-    return destination.at(copied).image
 
 
 def run(arguments: Sequence[str]) -> str:

@@ -54,7 +54,12 @@ class Bars:
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return the plan as scripts read it: `layer` is the digest already in the target, or null."""
-    held = {f.path: str(item.digest) for item in plan.layers if item.reused for f in item.files}
+    held = {
+        f.path: str(item.known.digest)
+        for item in plan.layers
+        if item.known and item.reused
+        for f in item.files
+    }
     return {
         "model": plan.model,
         "version": plan.version,
@@ -66,7 +71,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "left_out": to_json(plan.left_out),
         "layers": [
             {
-                "digest": str(item.digest) if item.digest else None,
+                "digest": str(item.known.digest) if item.known else None,
                 "size": item.size,
                 "paths": [file.path for file in item.files],
                 "reused": item.reused,

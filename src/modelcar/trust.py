@@ -56,6 +56,19 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
+def hub_token() -> str:
+    """Return the Hub's token: HF_TOKEN, else the file where `hf auth login` keeps it, or nothing.
+
+    The names and places are huggingface_hub's.
+    """
+    if named := os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN"):
+        return named.strip()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
+    path = Path(os.environ.get("HF_TOKEN_PATH") or f"{home}/token").expanduser()
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
 def service_account_token() -> str:
     """Return the pod's service account token, or nothing outside a cluster.
 

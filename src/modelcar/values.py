@@ -16,6 +16,7 @@ Status = Literal["running", "succeeded", "failed", "skipped", "rendered"]
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_REPO = re.compile(r"(?!.*(\.\.|--))\w[\w.-]*(/\w[\w.-]*)?")
 
 
 def to_json(value: Any) -> Json:
@@ -91,7 +92,7 @@ class ModelSource:
         if scheme == "file" and rest.startswith("/"):
             return cls("file", rest.rstrip("/") or "/")
         repo, _, revision = rest.partition("@")
-        if scheme == "hf" and re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", repo):
+        if scheme == "hf" and _REPO.fullmatch(repo):
             return cls("hf", repo, revision or "main")
         remedy = "write hf://org/name, hf://org/name@revision or file:///absolute/folder"
         raise ReferenceError_(f"model URI {uri!r}", "it cannot be read", remedy)
@@ -184,14 +185,35 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLayer:
+    """A layer that was built before: its digest, and its tensors' elements by dtype."""
+
+    digest: Digest
+    tensors: Mapping[str, int] = field(default_factory=dict)
+    """Such as `{"BF16": 494032768}`; nothing for a layer without safetensors."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedLayer:
-    """The files of one layer; `size` is the tar's in bytes, `digest` known when it was built."""
+    """The files of one layer; `size` is the tar's in bytes, `known` when it was built before."""
 
     files: tuple[SourceFile, ...]
     size: int
-    digest: Digest | None = None
+    known: KnownLayer | None = None
     reused: bool = False
     """Whether the target already holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the model's own files say of it; empty where they say nothing."""
+
+    license: str = ""
+    """As the model card names it, `apache-2.0`."""
+    quantization: str = ""
+    """The method and its bits as config.json has them, `awq 4-bit`."""
+    architecture: str = ""
+    """The class that config.json names first, `LlamaForCausalLM`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +238,7 @@ class Plan:
     layers: tuple[PlannedLayer, ...]
     bytes: Moved
     warnings: tuple[str, ...] = ()
+    facts: ModelFacts = ModelFacts()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from modelcar import atomic, journal
-from modelcar.checksums import CheckedFiles
 from modelcar.errors import SourceError
-from modelcar.values import Digest, ModelSource, Plan, from_json, to_json
+from modelcar.stamps import CheckedFiles
+from modelcar.values import Digest, KnownLayer, ModelSource, Plan, from_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +56,60 @@ class WorkFolder:
         if hashlib.sha256(content).hexdigest() != digest.hex:
             remedy = "run download again on this work folder"
             raise SourceError(f"plan {digest.short}", f"{path} does not hold it", remedy)
-        return cast(Plan, from_json(Plan, json.loads(content)))
+        plan = cast(Plan, from_json(Plan, json.loads(content)))
+        # Since it was made, the target may have lost what it held.
+        return replace(plan, layers=tuple(replace(item, reused=False) for item in plan.layers))
 
     def _plan(self, digest: Digest) -> Path:
         return self.root / ".modelcar" / "plans" / f"{digest.hex}.json"
+
+    def partial(self) -> Path:
+        """Return where files lie that are not whole yet, each named by its checksum."""
+        return self.root / ".modelcar" / "partial"
+
+    def upload(self, location: str, key: Digest) -> "KeptUpload":
+        """Return what is known of an upload of the layer `key` to `location`."""
+        name = hashlib.sha256(f"{location} {key}".encode()).hexdigest()
+        return KeptUpload(self.root / ".modelcar" / "uploads" / name)
 
     def layers(self) -> "KnownLayers":
         """Return what is known of the layers' digests."""
         return KnownLayers(self.root / ".modelcar" / "layers.jsonl")
 
 
+class KeptUpload:
+    """The address of an upload that has begun, for the process that goes on with it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self) -> str:
+        """Return the address, nothing when there is none."""
+        return self._path.read_text(encoding="utf-8") if self._path.is_file() else ""
+
+    def put(self, url: str) -> None:
+        """Keep the address; an empty one ends it."""
+        if url:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(self._path, url)
+        else:
+            self._path.unlink(missing_ok=True)
+
+
 class KnownLayers:
-    """The digests of the layers that were built in one work folder, by layer key."""
+    """The layers that were built in one work folder, by layer key."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         rows = (row for row in journal.rows(path) if {"key", "digest"} <= row.keys())
-        self._known = {Digest.parse(row["key"]): Digest.parse(row["digest"]) for row in rows}
+        self._known = {Digest.parse(row["key"]): from_json(KnownLayer, row) for row in rows}
 
-    def get(self, key: Digest | None) -> Digest | None:
-        """Return the digest of the layer that `key` names, None when it was never built here."""
+    def get(self, key: Digest | None) -> KnownLayer | None:
+        """Return the layer that `key` names, None when it was never built here."""
         return self._known.get(key) if key is not None else None
 
-    def put(self, key: Digest, digest: Digest) -> None:
-        """Remember the digest; called once its bytes are stored, so that a crash only forgets."""
-        if self._known.get(key) != digest:
-            self._known[key] = digest
-            journal.append(self._path, {"key": str(key), "digest": str(digest)})
+    def put(self, key: Digest, layer: KnownLayer) -> None:
+        """Remember the layer; called once its bytes are stored, so that a crash only forgets."""
+        if self._known.get(key) != layer:
+            self._known[key] = layer
+            journal.append(self._path, {"key": str(key), **cast(dict[str, Any], to_json(layer))})

@@ -16,6 +16,7 @@ from modelcar.hub import Hub
 from modelcar.oci.layout import OciLayout
 from modelcar.oci.reference import DigestReference, Layout, Repository, TagReference
 from modelcar.oci.registry import OciRepository
+from modelcar.packing import Packing
 from modelcar.values import Digest, Model, ModelSource
 from modelcar.workfolder import WorkFolder
 from tests.byte_path import (
@@ -64,7 +65,8 @@ def layout(
     folder = tmp_path_factory.mktemp("built")
     model = Model("tiny", "1", ModelSource.parse(MODEL))
     target = TagReference(Layout(folder / "layout"), "1")
-    built = build(model, target, str(base), WorkFolder(folder / "work"), Hub(hub.url))
+    work = WorkFolder(folder / "work")
+    built = build(model, target, work, Hub(hub.url), Packing(str(base)))
     return target.at(built.image.digest)
 
 
@@ -192,6 +194,11 @@ def test_the_manifest_names_source_commit_and_base(
         "org.opencontainers.image.source": MODEL,
         "org.opencontainers.image.revision": hub.commit(REPO),
         "org.opencontainers.image.base.digest": str(base.digest),
+        "org.opencontainers.image.licenses": "apache-2.0",
+        "org.opencontainers.image.title": "tiny",
+        "io.modelcar-pipelines.model.architecture": "LlamaForCausalLM",
+        "io.modelcar-pipelines.model.dtypes": "U8=5864",
+        "io.modelcar-pipelines.model.parameters": "5864",
     }
 
 
@@ -259,12 +266,13 @@ def test_wrong_bytes_from_the_hub_never_reach_the_oci_registry(
     assert len(committed) == 1, "only the base layer is a blob: the files share the other"
 
 
-def test_bytes_changed_on_disk_are_noticed_while_they_are_pushed(
+def test_bytes_changed_on_disk_are_noticed_and_fetched_again(
     tmp_path: Path,
     hub: HubServer,
     run_build: Build,
     oci_registry: DockerRegistry,
     repository: str,
+    layout: DigestReference,
 ) -> None:
     done = modelcar(tmp_path, "download", MODEL, HF_ENDPOINT=hub.url)
     weights = Path(done.stdout.strip(), "model.safetensors")
@@ -276,9 +284,28 @@ def test_bytes_changed_on_disk_are_noticed_while_they_are_pushed(
 
     done = run_build(f"{oci_registry.host}/{repository}:1")
 
-    refused(done, "model.safetensors: its sha256 is", "remove it and download again")
-    assert tagged(oci_registry.host, repository) is None
+    assert told(done)["digest"] == str(layout.digest)
+    assert "model.safetensors: its sha256 is" in done.stderr
+    assert "fetching it again" in done.stderr
     asked = [line for line in oci_registry.asked() if f"/{repository}/blobs/uploads" in line]
     committed = [line for line in asked if line.startswith("PUT")]
-    assert len(committed) == 1, "only the base layer is a blob"
-    assert [line for line in asked if line.startswith("DELETE")], "the upload is given up"
+    assert len(committed) == 3, "the base layer, the files, the config"
+    assert len([line for line in asked if line.startswith("DELETE")]) == 1
+
+
+def test_bytes_changed_in_a_folder_are_refused(
+    tmp_path: Path, base: DigestReference, oci_registry: DockerRegistry, repository: str
+) -> None:
+    source = write(tmp_path / "model", FILES)
+    argv = ["build", f"file://{source}", "--to", f"{oci_registry.host}/{repository}:1"]
+    assert modelcar(tmp_path, *argv, "--base", str(base)).returncode == 0
+    weights = source / "model.safetensors"
+    stat = weights.stat()
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    os.utime(weights, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    argv[-1] = f"{oci_registry.host}/{repository}-other:1"
+    done = modelcar(tmp_path, *argv, "--base", str(base))
+
+    refused(done, "model.safetensors: its sha256 is", "remove it and download again")
+    assert tagged(oci_registry.host, f"{repository}-other") is None

@@ -76,15 +76,15 @@ def test_a_damaged_file_is_fetched_again_and_no_other(tmp_path: Path) -> None:
     assert f"{WEIGHTS}: its sha256 is" in done.stderr
     assert "fetching it again" in done.stderr
     assert content(tmp_path) == chosen(FILES)
-    # The config is read when files are chosen, whatever lies in the folder.
-    assert fetched(hub) == {WEIGHTS, "tokenizer.json", "config.json"}
+    # The config and the card are read when files are chosen, whatever lies in the folder.
+    assert fetched(hub) == {WEIGHTS, "tokenizer.json", "config.json", "README.md"}
 
 
 @pytest.mark.parametrize(
     ("path", "damage", "parts"),
     [
         (WEIGHTS, lambda right: right[:-1] + b"\x01", (f"{WEIGHTS}: its sha256 is sha256:",)),
-        (WEIGHTS, lambda right: right[:-1], (f"{WEIGHTS}: ", "6000 but has size 5999")),
+        (WEIGHTS, lambda right: right[:-1], ("the Hub sends 5999 bytes, listed are 6000",)),
         ("README.md", lambda right: right[:-1] + b"!", ("README.md: its git blob id is ",)),
     ],
 )
@@ -214,7 +214,7 @@ def test_faults_that_stay_end_after_five_tries(
 
 
 def test_a_hub_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelcar.hub.PAUSE", 0.001)
+    monkeypatch.setattr("modelcar.retries.PAUSE", 0.001)
     hub = Hub(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(SourceError) as caught:
         hub.listing(ModelSource.parse(URI))
@@ -233,7 +233,7 @@ def test_a_work_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "work").write_text("a file, no folder")
     with HubServer({REPO: FILES}) as hub:
         done = modelcar(tmp_path, "download", URI, HF_ENDPOINT=hub.url)
-    refused(done, f"work folder {tmp_path}/work", "Not a directory", "check its rights")
+    refused(done, f"work folder {tmp_path}/work", "Not a directory", "check its space and")
 
 
 def test_a_work_folder_without_room(tmp_path: Path) -> None:
@@ -242,12 +242,11 @@ def test_a_work_folder_without_room(tmp_path: Path) -> None:
     files = tiny(weights=safetensors(100_000))
     with HubServer({REPO: files}) as hub:
         done = modelcar(tmp_path, "download", URI, before=full, HF_ENDPOINT=hub.url)
-    refused(done, URI, "File too large", "check the work folder's space and rights")
+    refused(done, f"work folder {tmp_path}/work", "File too large", "check its space")
     assert not (tmp_path / FOLDER / WEIGHTS).exists()
 
 
 def test_a_cut_download_goes_on_where_it_broke(tmp_path: Path) -> None:
-    # The client library keeps whole blocks of 10 MiB.
     files = tiny(weights=safetensors(12 * 1024 * 1024))
     with HubServer({REPO: write(tmp_path / "source", files)}) as hub:
         hub.cut(WEIGHTS, after=11 * 1024 * 1024)
@@ -257,5 +256,5 @@ def test_a_cut_download_goes_on_where_it_broke(tmp_path: Path) -> None:
     parts = [seen for seen in hub.requests if seen.target.endswith(WEIGHTS) and seen.sent]
     assert [(seen.status, seen.range) for seen in parts] == [
         (200, ""),
-        (206, f"bytes={10 * 1024 * 1024}-"),
+        (206, f"bytes={11 * 1024 * 1024}-"),
     ]

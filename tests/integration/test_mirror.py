@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from modelcar import skopeo
+from modelcar import skopeo_copy
 from modelcar.build import build
 from modelcar.errors import MirrorError
 from modelcar.hub import Hub
+from modelcar.oci.content import Content
 from modelcar.oci.image import Base, assemble
 from modelcar.oci.layout import OciLayout
+from modelcar.oci.platform import Platform
 from modelcar.oci.reference import DigestReference, Layout, Repository, TagReference, parse_tag
 from modelcar.oci.registry import OciRepository
 from modelcar.oci.store import INDEX, RawManifest
+from modelcar.packing import Packing
 from modelcar.values import Digest, Model, ModelSource
 from modelcar.workfolder import WorkFolder
 from tests.byte_path import modelcar, refused, tiny, told, write
@@ -33,7 +36,7 @@ def layout(
     source = ModelSource("file", str(write(folder / "model", tiny())))
     target = TagReference(Layout(folder / "layout"), "1")
     work = WorkFolder(folder / "work")
-    built = build(Model("tiny", "1", source), target, str(base), work, Hub())
+    built = build(Model("tiny", "1", source), target, work, Hub(), Packing(str(base)))
     return folder, target.at(built.image.digest)
 
 
@@ -73,8 +76,9 @@ def test_an_index_is_copied_whole(
     store = OciLayout(Layout(tmp_path / "layout"))
     children = []
     for architecture in ("amd64", "arm64"):
-        built = assemble(Base(architecture=architecture), [], ModelSource("file", "/"), None)
-        store.push_blob(lambda built=built: [built.config], len(built.config))  # type: ignore[misc]
+        base = Base(platform=Platform("linux", architecture))
+        built = assemble(base, [], ModelSource("file", "/"), None)
+        store.push_blob(Content.of(built.config))
         store.put_manifest(built.manifest, "")
         children.append((architecture, built.manifest))
     index = _index(children)
@@ -165,9 +169,9 @@ def test_a_source_that_is_not_there_is_said(
 
 def test_another_digest_at_the_destination_is_an_error(image: DigestReference) -> None:
     target, other = parse_tag("quay.example.com/team/tiny:1"), Digest("ab" * 32)
-    assert skopeo.compare(target, image.digest, image.digest).digest == image.digest
+    assert skopeo_copy.compare(target, image.digest, image.digest).digest == image.digest
     with pytest.raises(MirrorError, match=f"it arrived as {other}, not as {image.digest}"):
-        skopeo.compare(target, image.digest, other)
+        skopeo_copy.compare(target, image.digest, other)
 
 
 def test_a_layout_whose_tag_moved_on_is_an_error(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from modelcar.connections import proxy_for
 from modelcar.errors import ModelCarError, OciRegistryError
-from modelcar.oci.pools import proxy_for
+from modelcar.oci.content import Content
 from modelcar.oci.reference import Repository
 from modelcar.oci.registry import OciRepository
 from modelcar.oci.store import MANIFEST, RawManifest
@@ -83,7 +84,7 @@ def log_in(auth_file: Path, host: str, password: str = PASSWORD) -> None:
 
 
 def push(host: str, path: str) -> Digest:
-    return OciRepository(Repository(host, path)).push_blob(lambda: [BLOB], len(BLOB))
+    return OciRepository(Repository(host, path)).push_blob(Content.of(BLOB))
 
 
 def build(folder: Path, target: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -102,7 +103,7 @@ def test_the_auth_file_lets_a_user_in(
     manifest = RawManifest(MANIFEST, _manifest())
 
     assert store.has_blob(DIGEST) is False
-    assert store.push_blob(lambda: [BLOB], len(BLOB)) == DIGEST
+    assert store.push_blob(Content.of(BLOB)) == DIGEST
     store.put_manifest(manifest, "1")
 
     assert store.has_blob(DIGEST) is True
@@ -228,7 +229,7 @@ def test_a_proxy_leads_to_a_host_that_is_not_reached_otherwise(
 def test_no_plain_request_leaves_for_a_host_beyond_loopback(
     oci_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch, repository: str
 ) -> None:
-    monkeypatch.setattr("modelcar.oci.http.PAUSE", 0.001)
+    monkeypatch.setattr("modelcar.retries.PAUSE", 0.001)
     before = len(oci_registry.asked())
     with ForwardProxy(oci_registry.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.host)
@@ -245,7 +246,7 @@ def test_no_plain_request_leaves_for_a_host_beyond_loopback(
 def test_a_name_that_does_not_resolve_is_said(
     monkeypatch: pytest.MonkeyPatch, repository: str
 ) -> None:
-    monkeypatch.setattr("modelcar.oci.http.PAUSE", 0.001)
+    monkeypatch.setattr("modelcar.retries.PAUSE", 0.001)
     with pytest.raises(ModelCarError, match=rf"{NAME}.*; check the host name, the network"):
         push(NAME, repository)
 
@@ -288,7 +289,7 @@ def test_many_at_once_log_in_each(
     store = OciRepository(Repository(server.host, repository))
     contents = [bytes([number]) * 1000 for number in range(20)]
 
-    digests = in_parallel(lambda content: store.push_blob(lambda: [content], 1000), contents)
+    digests = in_parallel(lambda content: store.push_blob(Content.of(content)), contents)
 
     assert digests == [Digest(hashlib.sha256(content).hexdigest()) for content in contents]
 

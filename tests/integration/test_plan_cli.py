@@ -60,7 +60,7 @@ def test_after_a_build_the_plan_names_the_layers_that_stand(
 ) -> None:
     target = ("--to", f"{oci_registry.host}/{repository}:1")
     with HubServer({REPO: FILES}) as hub:
-        argv = ["build", URI, *target, "--base", str(base), "--json"]
+        argv = ["build", URI, *target, "--base", str(base), "--json", "--keep-files"]
         built = told(modelcar(tmp_path, *argv, HF_ENDPOINT=hub.url))
         made = told(modelcar(tmp_path, "plan", URI, *target, "--json", HF_ENDPOINT=hub.url))
         elsewhere = ("--to", f"{oci_registry.host}/{repository}-other:1")

@@ -11,7 +11,7 @@ from kfp import components
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2 as spec
 
-from modelcar import skopeo
+from modelcar import skopeo_copy
 from tests.pipeline.compiled_file import SHIPPED, CompiledPipeline, Executor
 
 PIPELINE = CompiledPipeline(SHIPPED)
@@ -140,7 +140,7 @@ def test_mirror_is_skopeo_without_a_shell() -> None:
     names = ("source", "destination", "source_tls_verify", "destination_tls_verify")
     source, destination, *tls = (f"{{{{$.inputs.parameters['{name}']}}}}" for name in names)
     digest = "{{$.outputs.parameters['digest'].output_file}}"
-    expected = skopeo.copy_arguments(source, destination, digest, *tls)
+    expected = skopeo_copy.copy_arguments(source, destination, digest, *tls)
     assert container["command"] == ["skopeo"]
     assert container["args"] == expected
     assert {"--all", "--preserve-digests"} <= set(expected)

@@ -19,6 +19,7 @@ import yaml
 from kfp.local import config, subprocess_task_handler, task_dispatcher
 
 from modelcar.oci.reference import DigestReference
+from tests.byte_path import safetensors
 from tests.pipeline.host_runner import Cluster, Run, run
 from tests.servers import busybox_base
 from tests.servers.docker_registry import DockerRegistry
@@ -30,7 +31,7 @@ REPO, NAME, VERSION = "example/tiny", "tiny", "2.0"
 FILES = {
     "README.md": b"---\nlicense: apache-2.0\n---\n# tiny\n",
     "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
-    "model.safetensors": bytes(8) + b"weights" * 1000,
+    "model.safetensors": safetensors(7008),
     "tokenizer.json": b"{}",
 }
 USER, PASSWORD = "robot", "throw-away"

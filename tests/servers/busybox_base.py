@@ -5,6 +5,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
+from modelcar.oci.content import Content
 from modelcar.oci.image import Base, Descriptor, assemble
 from modelcar.oci.layout import OciLayout
 from modelcar.oci.reference import DigestReference, Layout
@@ -17,10 +18,10 @@ APPLETS = ("sh", "ls", "ln", "sleep", "mkdir", "cat")
 def make(folder: Path, tag: str = "busybox") -> DigestReference:
     """Write the base as an OCI layout and return its reference."""
     store, content = OciLayout(Layout(folder)), _layer()
-    digest = store.push_blob(lambda: [content], len(content))
+    digest = store.push_blob(Content.of(content))
     descriptor = Descriptor(LAYER, digest, len(content), digest)
     image = assemble(Base(env=("PATH=/bin",)), [descriptor], ModelSource("file", "/"), None)
-    store.push_blob(lambda: [image.config], len(image.config))
+    store.push_blob(Content.of(image.config))
     store.put_manifest(image.manifest, tag)
     return DigestReference(Layout(folder), image.manifest.digest, tag)
 

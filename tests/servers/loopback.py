@@ -159,8 +159,8 @@ class LoopbackServer:
         """Answer one request; requests come on several threads."""
         raise NotImplementedError
 
-    def body(self, method: str, stream: BufferedIOBase, length: int) -> bytes:
-        """Read a request's body of `length`; a ConnectionError hangs up."""
+    def body(self, request: Request, stream: BufferedIOBase, length: int) -> bytes:
+        """Read the body of `request`, which has `length`; a ConnectionError hangs up."""
         return stream.read(length)
 
     def fail(
@@ -261,13 +261,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         parts = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
         path = urllib.parse.unquote(parts.path)
-        return Request(self.command, self.path, path, query, self.headers, self._body())
+        request = Request(self.command, self.path, path, query, self.headers, b"")
+        return replace(request, body=self._body(request))
 
-    def _body(self) -> bytes:
+    def _body(self, request: Request) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
             return b"".join(iter(self._chunk, b""))
         length = int(self.headers.get("Content-Length") or 0)
-        return self.server.owner.body(self.command, self.rfile, length)
+        return self.server.owner.body(request, self.rfile, length)
 
     def _chunk(self) -> bytes:
         chunk = self.rfile.read(int(self.rfile.readline(), 16))

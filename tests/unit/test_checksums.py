@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelcar.checksums import BLOCK, CheckedFiles, Stamp, Sums, blocks, checked, verify
+from modelcar.checksums import BLOCK, Check, blocks, verify
 from modelcar.errors import SourceError, VerificationError
+from modelcar.stamps import CheckedFiles, Stamp, Sums
 from modelcar.values import Digest, SourceFile
 
 CONTENT = b"weights"
@@ -67,9 +68,9 @@ def test_gits_blob_id_is_the_one_that_git_computes(path: Path, known: CheckedFil
 
 @pytest.mark.parametrize("file", [LFS, GIT, LOCAL])
 def test_content_that_is_right_passes_unchanged(file: SourceFile) -> None:
-    found: list[Sums] = []
-    assert b"".join(checked(file, [b"wei", b"", b"ghts"], found.append)) == CONTENT
-    assert found == [Sums(sha256(CONTENT), file.blob_id)]
+    check = Check(file)
+    assert b"".join(check.follow([b"wei", b"", b"ghts"])) == CONTENT
+    assert check.sums == Sums(sha256(CONTENT), file.blob_id)
 
 
 @given(st.binary(max_size=50), st.lists(st.integers(0, 50)))
@@ -77,17 +78,15 @@ def test_how_the_content_is_cut_does_not_matter(content: bytes, cuts: list[int])
     bounds = sorted({0, *cuts, len(content)})
     pieces = [content[a:b] for a, b in zip(bounds, [*bounds[1:], len(content)], strict=True)]
     file = SourceFile("x", len(content), sha256(content), blob_id(content))
-    assert b"".join(checked(file, pieces)) == content
+    assert b"".join(Check(file).follow(pieces)) == content
 
 
 @pytest.mark.parametrize(("file", "why"), WRONG, ids=[why for _, why in WRONG])
 def test_content_that_is_wrong_is_refused_and_not_remembered(
     file: SourceFile, why: str, path: Path, known: CheckedFiles
 ) -> None:
-    found: list[Sums] = []
     with pytest.raises(VerificationError, match=why):
-        list(checked(file, [CONTENT], found.append))
-    assert found == []
+        list(Check(file).follow([CONTENT]))
     with pytest.raises(VerificationError, match=f"{file.path}: {why}.*download again"):
         verify(file, path, known)
     assert known.get(path) is None
@@ -96,7 +95,7 @@ def test_content_that_is_wrong_is_refused_and_not_remembered(
 def test_no_byte_beyond_the_listed_size_is_passed_on() -> None:
     passed: list[bytes] = []
     with pytest.raises(VerificationError, match="it has more than the 7 bytes listed"):
-        for block in checked(LOCAL, repeat(b"xyz", 100)):
+        for block in Check(LOCAL).follow(repeat(b"xyz", 100)):
             passed.append(block)
     assert passed == [b"xyz", b"xyz"]
 

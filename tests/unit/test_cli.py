@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modelcar.cli import main
+from tests.byte_path import safetensors
 
 PROGRAM = str(Path(sys.executable).parent / "modelcar")
 DIGEST = "sha256:" + "ab" * 32
@@ -183,8 +184,8 @@ def test_an_error_of_the_source_exits_1_without_a_traceback(empty_folder: Path) 
 def test_results_go_to_standard_output_as_text_or_json(empty_folder: Path) -> None:
     model = empty_folder / "model"
     model.mkdir()
-    for name in ("config.json", "model.safetensors"):
-        (model / name).write_text("{}")
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(safetensors(200))
     target = f"oci:{empty_folder}/images:1"
     first = run("build", f"file://{model}", "--to", target, "--base", "scratch")
     again = run("build", f"file://{model}", "--to", target, "--base", "scratch", "--json")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from modelcar import folder
-from modelcar.checksums import CheckedFiles, verify
+from modelcar.checksums import verify
 from modelcar.errors import SourceError
+from modelcar.stamps import CheckedFiles
 from modelcar.values import SourceFile
 
 NOBODY = 65534

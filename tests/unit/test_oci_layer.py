@@ -34,8 +34,12 @@ NAMED = SourceFile("a", 5, Digest("ab" * 32))
 KEY = Digest("272a0e320ee778bc0067f393347269d5f0734cd9e3ac3b59f1fbadda5a2cd0d9")
 
 
-def tar_of(files: Sequence[SourceFile] = FILES) -> bytes:
-    return b"".join(layer.stream(files, lambda file: [CONTENTS[file.path]]))
+def read(file: SourceFile, offset: int) -> list[bytes]:
+    return [CONTENTS[file.path][offset:]]
+
+
+def tar_of(files: Sequence[SourceFile] = FILES, start: int = 0) -> bytes:
+    return b"".join(layer.stream(files, read, start))
 
 
 def headers(content: bytes) -> Iterator[bytes]:
@@ -127,11 +131,52 @@ _files = st.lists(
 
 @given(_files)
 def test_the_size_is_known_before_a_byte_streams(files: list[SourceFile]) -> None:
-    content = b"".join(layer.stream(files, lambda file: [b"z" * file.size]))
+    content = b"".join(layer.stream(files, lambda file, _: [b"z" * file.size]))
     assert len(content) == layer.size(files)
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         found = [(m.name, m.size) for m in tar if m.isreg()]
     assert found == [(f"models/{file.path}", file.size) for file in files]
+
+
+def test_from_any_offset_on_the_tar_is_the_wholes_tail() -> None:
+    files = [SourceFile("a/block", 512), SourceFile("a/empty", 0), SourceFile("z", 513)]
+    contents = {"a/block": b"x" * 512, "a/empty": b"", "z": b"y" * 513}
+
+    def tail(start: int) -> bytes:
+        read = layer.stream(files, lambda file, offset: [contents[file.path][offset:]], start)
+        return b"".join(read)
+
+    whole = tail(0)
+    assert len(whole) == layer.size(files)
+    for start in range(len(whole) + 1):
+        assert tail(start) == whole[start:]
+
+
+# Two folders and a header come before config.json's two bytes, two blocks less than 2 between.
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (0, [("config.json", 0), ("a/block", 0)]),
+        (1536, [("config.json", 0), ("a/block", 0)]),
+        (1537, [("config.json", 1), ("a/block", 0)]),
+        (1538, [("a/block", 0)]),
+        (2560, [("a/block", 0)]),
+        (3071, [("a/block", 511)]),
+        (3072, []),
+    ],
+)
+def test_only_what_the_offset_leaves_of_the_files_is_read(
+    start: int, expected: list[tuple[str, int]]
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def noted(file: SourceFile, offset: int) -> list[bytes]:
+        asked.append((file.path, offset))
+        return read(file, offset)
+
+    files = [SourceFile(path, len(CONTENTS[path])) for path in ("config.json", "a/block")]
+    assert b"".join(layer.stream(files, noted, start)) == tar_of(files)[start:]
+    assert asked == expected
 
 
 @pytest.mark.parametrize("size", [8 * 2**30 - 1, 8 * 2**30, 9 * 2**30, 2**40])
@@ -139,7 +184,7 @@ def test_a_file_that_octal_digits_cannot_hold_keeps_its_size(tmp_path: Path, siz
     file = SourceFile("model.safetensors", size)
     assert layer.size([file]) == 512 + 512 + size + -size % 512 + 1024
     path = tmp_path / "sparse.tar"
-    path.write_bytes(b"".join(islice(layer.stream([file], lambda _: []), 2)))
+    path.write_bytes(b"".join(islice(layer.stream([file], lambda *_: []), 2)))
     os.truncate(path, layer.size([file]))
     with tarfile.open(path) as tar:
         assert tar.getmember("models/model.safetensors").size == size

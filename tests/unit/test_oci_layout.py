@@ -8,11 +8,12 @@ import pytest
 
 from modelcar.errors import ImageError
 from modelcar.oci import layer
+from modelcar.oci.content import Content
 from modelcar.oci.image import Base, assemble, digest_of, model_layer
 from modelcar.oci.layout import OciLayout
 from modelcar.oci.reference import Layout, Repository
 from modelcar.oci.store import INDEX, MANIFEST, RawManifest
-from modelcar.values import Digest, ModelSource, SourceFile
+from modelcar.values import Digest, KnownLayer, ModelSource, SourceFile
 from tests.processes import at_once
 
 FILE = SourceFile("config.json", 2, digest_of(b"{}"))
@@ -22,10 +23,12 @@ ABSENT = Digest("ab" * 32)
 def push_image(store: OciLayout, tag: str, revision: str = "a" * 40) -> RawManifest:
     """Store a small whole image; `revision` tells one from another."""
     size = layer.size([FILE])
-    digest = store.push_blob(lambda: layer.stream([FILE], lambda _: [b"{}"]), size)
+    digest = store.push_blob(
+        Content(size, lambda start: layer.stream([FILE], lambda _, at: [b"{}"[at:]], start))
+    )
     source = ModelSource("hf", "org/name")
-    image = assemble(Base(), [model_layer([FILE], digest)], source, revision)
-    store.push_blob(lambda: [image.config], len(image.config))
+    image = assemble(Base(), [model_layer([FILE], KnownLayer(digest))], source, revision)
+    store.push_blob(Content.of(image.config))
     store.put_manifest(image.manifest, tag)
     return image.manifest
 
@@ -104,7 +107,7 @@ def test_without_a_tag_the_digest_alone_names_it(store: OciLayout, folder: Path)
 
 def test_a_blob_is_named_by_its_digest_and_said_to_be_there(store: OciLayout, folder: Path) -> None:
     content = [b"ab", b"", b"c"]
-    digest = store.push_blob(lambda: content, 3)
+    digest = store.push_blob(Content(3, lambda _: content))
     assert digest.hex == hashlib.sha256(b"abc").hexdigest()
     assert (folder / "blobs/sha256" / digest.hex).stat().st_mode & 0o777 == 0o644
     assert store.has_blob(digest)
@@ -113,12 +116,12 @@ def test_a_blob_is_named_by_its_digest_and_said_to_be_there(store: OciLayout, fo
 
 
 def test_an_upload_that_breaks_leaves_nothing(store: OciLayout, folder: Path) -> None:
-    def breaking() -> Any:
+    def breaking(_: int) -> Any:
         yield b"half"
         raise ImageError("the source broke")
 
     with pytest.raises(ImageError, match="the source broke"):
-        store.push_blob(breaking, 8)
+        store.push_blob(Content(8, breaking))
     assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
@@ -132,7 +135,7 @@ def test_what_is_not_there_reads_as_none_or_is_refused(store: OciLayout) -> None
 
 @pytest.mark.parametrize("damage", [b"", b"abd", b"abcd"])
 def test_a_damaged_blob_is_refused(store: OciLayout, folder: Path, damage: bytes) -> None:
-    digest = store.push_blob(lambda: [b"abc"], 3)
+    digest = store.push_blob(Content.of(b"abc"))
     (folder / "blobs/sha256" / digest.hex).write_bytes(damage)
     with pytest.raises(ImageError, match=f"blob {digest} of oci:.*: its bytes have the digest"):
         list(store.open_blob(digest))
@@ -159,7 +162,7 @@ def test_an_index_that_is_none_is_refused_and_kept(
 def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ImageError, match=r"writing to oci:.*; free space or name another folder"):
-        OciLayout(Layout(tmp_path / "file")).push_blob(lambda: [b"x"], 1)
+        OciLayout(Layout(tmp_path / "file")).push_blob(Content.of(b"x"))
 
 
 PREPARE = """

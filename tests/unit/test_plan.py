@@ -1,9 +1,8 @@
-import os
 from pathlib import Path
 
 import pytest
 
-from modelcar import plan
+from modelcar import reuse
 from modelcar.build import build
 from modelcar.errors import SelectionError, SourceError
 from modelcar.hub import Hub
@@ -11,8 +10,11 @@ from modelcar.listing import LARGE
 from modelcar.oci import layer
 from modelcar.oci.reference import Layout, TagReference
 from modelcar.oci.store import open_store
+from modelcar.packing import DEFAULT, Packing
+from modelcar.prepare import prepare
 from modelcar.values import BuiltImage, FileRules, Model, ModelSource, Moved, Plan, SourceFile
 from modelcar.workfolder import WorkFolder
+from tests.byte_path import safetensors
 
 SMALL = {"config.json": b"{}", "tokenizer.json": b'{"a": 1}'}
 
@@ -23,8 +25,7 @@ def model(tmp_path: Path) -> Model:
     folder.mkdir()
     for name, content in {**SMALL, "pytorch_model.bin": b"pickle"}.items():
         (folder / name).write_bytes(content)
-    (folder / "model.safetensors").touch()
-    os.truncate(folder / "model.safetensors", LARGE)
+    (folder / "model.safetensors").write_bytes(safetensors(LARGE))
     return Model("name", "1.0", ModelSource("file", str(folder)))
 
 
@@ -39,7 +40,8 @@ def target(tmp_path: Path) -> TagReference:
 
 
 def make(model: Model, work: WorkFolder, target: TagReference | None = None) -> Plan:
-    return plan.make(model, work, Hub(), open_store(target.location) if target else None)
+    store = open_store(target.location) if target else None
+    return prepare(model, work, Hub(), store, DEFAULT)
 
 
 def paths(made: Plan) -> list[list[str]]:
@@ -74,11 +76,13 @@ def test_after_a_build_everything_is_reused(
     model: Model, work: WorkFolder, target: TagReference
 ) -> None:
     first = make(model, work, target)
-    built = build(model, target, "scratch", work, Hub())
+    built = build(model, target, work, Hub(), Packing(base="scratch"))
     again = make(model, work, target)
     assert again.bytes == Moved(0, 0, first.bytes.uploaded)
-    assert plan.to_fetch(again) == ()
-    assert [item.digest for item in again.layers] == [item.digest for item in built.layers]
+    assert reuse.to_fetch(again) == ()
+    assert [item.known and item.known.digest for item in again.layers] == [
+        item.digest for item in built.layers
+    ]
     assert isinstance(built, BuiltImage)
     assert built.bytes == first.bytes
 
@@ -86,23 +90,23 @@ def test_after_a_build_everything_is_reused(
 def test_only_the_layer_of_a_changed_file_would_move(
     model: Model, work: WorkFolder, target: TagReference
 ) -> None:
-    build(model, target, "scratch", work, Hub())
+    build(model, target, work, Hub(), Packing(base="scratch"))
     Path(model.source.location, "config.json").write_bytes(b'{"x": 1}')
     made = make(model, work, target)
     assert [item.reused for item in made.layers] == [False, True]
     assert made.bytes == Moved(0, made.layers[0].size, made.layers[1].size)
-    assert [file.path for file in plan.to_fetch(made)] == [*SMALL]
+    assert [file.path for file in reuse.to_fetch(made)] == [*SMALL]
 
 
 def test_nothing_is_reused_of_another_target_or_without_one(
     model: Model, work: WorkFolder, target: TagReference, tmp_path: Path
 ) -> None:
-    build(model, target, "scratch", work, Hub())
+    build(model, target, work, Hub(), Packing(base="scratch"))
     for other in (None, TagReference(Layout(tmp_path / "other"), "1.0")):
         made = make(model, work, other)
         assert not any(item.reused for item in made.layers)
         assert made.bytes.uploaded == sum(item.size for item in made.layers)
-        assert all(item.digest is not None for item in made.layers)
+        assert all(item.known is not None for item in made.layers)
 
 
 def test_the_plan_of_an_unchanged_folder_is_the_same(model: Model, work: WorkFolder) -> None:

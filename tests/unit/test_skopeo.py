@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from modelcar import skopeo
+from modelcar import skopeo, skopeo_copy
 from modelcar.errors import MirrorError
 from modelcar.oci.reference import DigestReference, Layout, Repository, TagReference, parse
 from modelcar.values import Digest, ImageDigest
@@ -13,7 +13,7 @@ TARGET = TagReference(Repository("mirror.x", "org/name"), "1.0")
 
 
 def test_a_copy_keeps_every_platform_and_every_digest() -> None:
-    assert skopeo.copy_arguments("docker://a", "docker://b", "/tmp/d", "true", "false") == [
+    assert skopeo_copy.copy_arguments("docker://a", "docker://b", "/tmp/d", "true", "false") == [
         "copy",
         "--all",
         "--preserve-digests",
@@ -29,7 +29,7 @@ def test_a_copy_keeps_every_platform_and_every_digest() -> None:
 def test_placeholders_pass_through_whole() -> None:
     names = ("source", "destination", "digest", "source_tls", "destination_tls")
     texts = [f"{{{{$.inputs.parameters['{name}']}}}}" for name in names]
-    found = skopeo.copy_arguments(*texts)
+    found = skopeo_copy.copy_arguments(*texts)
     assert found[-2:] == texts[:2]
     assert found[4:7] == [
         f"--src-tls-verify={texts[3]}",
@@ -49,7 +49,7 @@ def test_placeholders_pass_through_whole() -> None:
     ],
 )
 def test_a_reference_is_named_as_skopeo_does(text: str, name: str) -> None:
-    assert skopeo.location(parse(text)) == name
+    assert skopeo_copy.location(parse(text)) == name
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_a_reference_is_named_as_skopeo_does(text: str, name: str) -> None:
     ],
 )
 def test_tls_is_left_out_on_loopback_only(host: str, verified: str) -> None:
-    assert skopeo.verify_tls(Repository(host, "x")) == verified
+    assert skopeo_copy.verify_tls(Repository(host, "x")) == verified
 
 
 def test_a_layout_needs_no_tls_to_be_left_out() -> None:
-    assert skopeo.verify_tls(Layout(Path("/images"))) == "true"
+    assert skopeo_copy.verify_tls(Layout(Path("/images"))) == "true"
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_a_layout_needs_no_tls_to_be_left_out() -> None:
 def test_the_ends_of_a_copy_are_named_by_digest_to_tag(
     image: ImageDigest, destination: TagReference, expected: tuple[str, str]
 ) -> None:
-    assert skopeo.endpoints(image, destination) == (*expected, "true", "true")
+    assert skopeo_copy.endpoints(image, destination) == (*expected, "true", "true")
 
 
 def test_a_copy_counts_only_under_its_own_digest() -> None:
-    assert skopeo.compare(TARGET, DIGEST, DIGEST) == ImageDigest("mirror.x/org/name", DIGEST)
+    assert skopeo_copy.compare(TARGET, DIGEST, DIGEST) == ImageDigest("mirror.x/org/name", DIGEST)
     with pytest.raises(MirrorError, match=f"it arrived as sha256:{'cd' * 32}, not as {DIGEST}"):
-        skopeo.compare(TARGET, DIGEST, Digest("cd" * 32))
+        skopeo_copy.compare(TARGET, DIGEST, Digest("cd" * 32))
 
 
 # Last lines in the form that skopeo logs them.

@@ -15,8 +15,10 @@ from modelcar.values import (
     ImageDigest,
     ImageFacts,
     ImageLayer,
+    KnownLayer,
     LeftOut,
     Model,
+    ModelFacts,
     ModelSource,
     ModelVersion,
     Moved,
@@ -50,7 +52,9 @@ SERVING = Serving(
     auth=False,
     pull_secret="pull",
 )
-LAYER = PlannedLayer((FILE,), 2048, DIGEST, reused=True)
+KNOWN = KnownLayer(DIGEST, {"BF16": 3})
+LAYER = PlannedLayer((FILE,), 2048, KNOWN, reused=True)
+FACTS = ModelFacts("apache-2.0", "awq 4-bit", "LlamaForCausalLM")
 IMAGE = ImageDigest("quay.io/org/name", DIGEST)
 STAGE = StageRecord("build", "failed", 1.5, 2.25, "line", "why", {"image": {"n": [1, None]}})
 
@@ -62,6 +66,8 @@ EXAMPLES = (
     Model("name", "1.0", SOURCE, "words", RULES, SERVING),
     FILE,
     LeftOut("x.bin", 9, "a copy"),
+    KNOWN,
+    FACTS,
     LAYER,
     Moved(1, 2, 3),
     Plan(
@@ -74,6 +80,7 @@ EXAMPLES = (
         (LAYER,),
         Moved(4, 5, 6),
         ("careful",),
+        FACTS,
     ),
     Snapshot(SOURCE, COMMIT, "/folder", (FILE,), 7),
     IMAGE,

@@ -1,12 +1,15 @@
 """The base image: resolve a reference to one platform's layers and settings."""
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
-from modelcar.errors import ImageError
-from modelcar.oci.image import Base, Descriptor
+from modelcar.errors import ImageError, ReferenceError_
+from modelcar.oci.image import OCI, Base, Descriptor
+from modelcar.oci.platform import AMD64, Platform, choose, members
 from modelcar.oci.reference import DigestReference, Layout, Reference
-from modelcar.oci.store import DOCKER_INDEX, INDEX, LAYER, ImageStore, RawManifest
+from modelcar.oci.store import LAYER, ImageStore, RawManifest
 from modelcar.values import Digest
 
 _OCI_TYPES: Final = {
@@ -15,47 +18,80 @@ _OCI_TYPES: Final = {
 }
 
 
-def load(store: ImageStore, reference: Reference, architecture: str = "amd64") -> Base:
-    """Read the base image's manifest and config; raise ImageError when it is not there."""
-    name = reference.digest if isinstance(reference, DigestReference) else reference.tag
-    top = store.manifest(name)
-    if top is None:
+def load(store: ImageStore, reference: Reference, platform: Platform = AMD64) -> Base:
+    """Read the base image for `platform`; raise ImageError when there is none."""
+    top = _top(store, reference)
+    with _readable(reference):
+        found = _member(store, reference, top, platform)
+        manifest, config = json.loads(found.content), _config(store, found)
+        offered = _offered(config)
+        if not platform.covers(offered):
+            raise _lacks(reference, platform, [offered])
+        layers = zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True)
+        return Base(
+            layers=tuple(_descriptor(entry, diff_id) for entry, diff_id in layers),
+            platform=offered if offered.variant else platform,
+            env=tuple((config.get("config") or {}).get("Env") or ()),
+            annotations=_annotations(reference, top.digest),
+        )
+
+
+def platforms(store: ImageStore, reference: Reference) -> tuple[Platform, ...]:
+    """Return what the base image is for, in its own order; raise ImageError as `load` does."""
+    top = _top(store, reference)
+    listed = members(top)
+    with _readable(reference):
+        found = [_offered(_config(store, top))] if listed is None else [p for p, _ in listed]
+    return tuple(dict.fromkeys(found))
+
+
+def _top(store: ImageStore, reference: Reference) -> RawManifest:
+    found = store.manifest(
+        reference.digest if isinstance(reference, DigestReference) else reference.tag
+    )
+    if found is None:
         remedy = "name another with --base, or `--base scratch` for image volumes only"
         raise ImageError(f"base image {reference}", "there is no such image", remedy)
-    found = _platform(store, top, reference, architecture)
+    return found
+
+
+def _member(
+    store: ImageStore, reference: Reference, top: RawManifest, platform: Platform
+) -> RawManifest:
+    listed = members(top)
+    if listed is None:
+        return top
+    digest = choose(listed, platform)
+    found = store.manifest(digest) if digest else None
+    if found is None:
+        raise _lacks(reference, platform, [offered for offered, _ in listed])
+    return found
+
+
+def _config(store: ImageStore, manifest: RawManifest) -> dict[str, Any]:
+    digest = Digest.parse(json.loads(manifest.content)["config"]["digest"])
+    return dict(json.loads(b"".join(store.open_blob(digest))))
+
+
+def _offered(config: dict[str, Any]) -> Platform:
+    if (found := Platform.read(config)) is None:
+        raise ValueError("no platform")
+    return found
+
+
+@contextmanager
+def _readable(reference: Reference) -> Iterator[None]:
     try:
-        return _base(store, found, _annotations(reference, top.digest))
-    except (KeyError, ValueError, TypeError) as error:
+        yield
+    except (LookupError, ValueError, TypeError, AttributeError, ReferenceError_) as error:
         why, remedy = "it is no container image with a config", "name another with --base"
         raise ImageError(f"base image {reference}", why, remedy) from error
 
 
-def _base(store: ImageStore, found: RawManifest, annotations: dict[str, str]) -> Base:
-    manifest = json.loads(found.content)
-    config = json.loads(b"".join(store.open_blob(Digest.parse(manifest["config"]["digest"]))))
-    layers = zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True)
-    return Base(
-        layers=tuple(_descriptor(entry, diff_id) for entry, diff_id in layers),
-        architecture=config["architecture"],
-        os=config["os"],
-        env=tuple((config.get("config") or {}).get("Env") or ()),
-        annotations=annotations,
-    )
-
-
-def _platform(
-    store: ImageStore, top: RawManifest, reference: Reference, architecture: str
-) -> RawManifest:
-    if top.media_type not in (INDEX, DOCKER_INDEX):
-        return top
-    for entry in json.loads(top.content)["manifests"]:
-        platform = entry.get("platform", {})
-        if (platform.get("os"), platform.get("architecture")) == ("linux", architecture):
-            found = store.manifest(Digest.parse(entry["digest"]))
-            if found is not None:
-                return found
+def _lacks(reference: Reference, asked: Platform, offered: Sequence[Platform]) -> ImageError:
+    only = ", ".join(map(str, offered[:9])) or "nothing that Linux runs"
     remedy = "name a base of that platform with --base"
-    raise ImageError(f"base image {reference}", f"it has no linux/{architecture}", remedy)
+    return ImageError(f"base image {reference}", f"it has no {asked}, only {only}", remedy)
 
 
 def _descriptor(entry: dict[str, Any], diff_id: str) -> Descriptor:
@@ -65,7 +101,7 @@ def _descriptor(entry: dict[str, Any], diff_id: str) -> Descriptor:
 
 
 def _annotations(reference: Reference, digest: Digest) -> dict[str, str]:
-    found = {"org.opencontainers.image.base.digest": str(digest)}
+    found = {f"{OCI}.base.digest": str(digest)}
     if isinstance(reference.location, Layout):
         return found  # a folder's name says nothing elsewhere, and would change the digest
-    return {**found, "org.opencontainers.image.base.name": str(reference.location)}
+    return {**found, f"{OCI}.base.name": str(reference.location)}

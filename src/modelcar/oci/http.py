@@ -5,32 +5,27 @@ Authentication: the Docker token specification ("Token Authentication Specificat
 
 import json
 import logging
-import random
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
-from urllib.parse import urlencode, urljoin, urlsplit
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
 from modelcar import trust
+from modelcar.connections import Pools
 from modelcar.errors import OciRegistryError
 from modelcar.oci.auth import Credential
-from modelcar.oci.pools import Pools
 from modelcar.oci.reference import Repository
+from modelcar.retries import TRANSIENT, retrying
 
 Body = Callable[[], Iterable[bytes]]
 Response = urllib3.BaseHTTPResponse
-T = TypeVar("T")
 
-ATTEMPTS: Final = 5
-PAUSE: Final = 0.5
-"""Seconds before the second try; they double with each one."""
-TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _TOKEN_MARGIN: Final = 30.0
 _PARAMETER: Final = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s",]+))')
 _SERVERS: Final = {"docker.io": "registry-1.docker.io"}
@@ -54,19 +49,15 @@ def parse_challenge(header: str) -> Challenge:
     return Challenge(scheme.lower(), {name.lower(): text or bare for name, text, bare in pairs})
 
 
-def backoff(attempt: int, retry_after: str | None = None) -> float:
-    """Return the seconds to wait before try `attempt` + 1: doubled each time, with jitter."""
-    if retry_after and retry_after.isdecimal():
-        return min(float(retry_after), 120.0)
-    return float(min(PAUSE * 2**attempt, 30.0) * random.uniform(0.5, 1.0))  # noqa: S311
-
-
 class Session:
     """Sends requests to one repository, with a token that is renewed when it is refused."""
 
-    def __init__(self, repository: Repository, credential: Credential | None) -> None:
+    def __init__(
+        self, repository: Repository, find: Callable[[Repository], Credential | None]
+    ) -> None:
+        """`find` is asked at each login: a pod's token is renewed in its file."""
         self.repository = repository
-        self._credential = credential
+        self._find = find
         self._pools = Pools()
         self._root = ""
         self._scopes = {f"repository:{repository.path}:pull"}
@@ -110,12 +101,14 @@ class Session:
     ) -> Response:
         """Send one request, with a second try when the token was refused.
 
-        Raises OciRegistryError for any status not in `accept`, status 0 for no answer. `body` is
-        called anew for each try.
+        Raises OciRegistryError for any status not in `accept`, status 0 for no answer. A `body`
+        that is called is not sent a second time: part of it may have arrived.
         """
         given, used = headers or {}, self._authorization_for(url)
         response = self._once(method, url, {**given, **used}, body, stream)
-        if response.status == 401 and self._is_own(url) and self._renew(response, used):
+        if response.status == 401 and self.is_own(url) and self._renew(response, used):
+            if callable(body):
+                raise self._refused(method, url, response, may_pass=True)
             renewed = {**given, **self._authorization_for(url)}
             response = self._once(method, url, renewed, body, stream)
         if response.status not in accept:
@@ -124,11 +117,14 @@ class Session:
 
     def retry(self, method: str, url: str, **options: Any) -> Response:
         """Send as `send` does, again after a pause when the fault may pass."""
-        return retrying(lambda: self.send(method, url, **options), f"{method} {_path(url)}")
+        return retrying(lambda: self.send(method, url, **options))
 
-    def resolve(self, base: str, location: str) -> str:
-        """Return the absolute address of a `Location` header."""
-        return urljoin(base, location)
+    def is_own(self, url: str) -> bool:
+        """Tell apart where a registry sends a client on to, another host or plain HTTP.
+
+        The token is for neither, and neither is asked where to get one.
+        """
+        return url.startswith(f"{self._base()}/")
 
     def _once(
         self,
@@ -147,15 +143,8 @@ class Session:
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
 
-    def _is_own(self, url: str) -> bool:
-        """Tell apart where a registry sends a client on to, another host or plain HTTP.
-
-        The token is for neither, and neither is asked where to get one.
-        """
-        return url.startswith(f"{self._base()}/")
-
     def _authorization_for(self, url: str) -> dict[str, str]:
-        if not self._is_own(url):
+        if not self.is_own(url):
             return {}
         with self._lock:
             if self._challenge is not None and time.monotonic() > self._expires:
@@ -209,9 +198,10 @@ class Session:
         return answer if isinstance(answer, dict) else {}
 
     def _basic(self) -> str:
-        if self._credential is None:
+        credential = self._find(self.repository)
+        if credential is None:
             return ""
-        pair = f"{self._credential.username}:{self._credential.password}"
+        pair = f"{credential.username}:{credential.password}"
         return str(urllib3.make_headers(basic_auth=pair)["authorization"])
 
     def _base(self) -> str:
@@ -234,39 +224,27 @@ class Session:
         return "https"
 
     def _unreachable(self, error: Exception) -> OciRegistryError:
+        what, why = f"OCI registry {self.repository.host}", _reason(error)
+        if _UNTRUSTED in why:
+            return OciRegistryError(what, why, f"name the CA's file in {trust.CA_VARIABLE}")
         remedy = "check the host name, the network and the proxy settings"
-        if _UNTRUSTED in str(error):
-            remedy = f"name the CA's file in {trust.CA_VARIABLE}"
-        return OciRegistryError(f"OCI registry {self.repository.host}", _reason(error), remedy)
+        return OciRegistryError(what, why, remedy, may_pass=True)
 
-    def _refused(self, method: str, url: str, response: Response) -> OciRegistryError:
+    def _refused(
+        self, method: str, url: str, response: Response, may_pass: bool = False
+    ) -> OciRegistryError:
         what = f"{method} {_path(url)} at OCI registry {self.repository.host}"
         why = f"HTTP {response.status}{_codes(response)}"
-        error = OciRegistryError(
-            what, why, _remedy(self.repository, response), status=response.status
-        )
-        error.retry_after = response.headers.get("Retry-After")
+        remedy = _remedy(self.repository, response)
         response.drain_conn()
-        return error
-
-
-def retrying(attempt: Callable[[], T], what: str) -> T:
-    """Return what `attempt` returns; call it up to five times while the fault may pass."""
-    for tried in range(ATTEMPTS):
-        try:
-            return attempt()
-        except OciRegistryError as error:
-            if tried == ATTEMPTS - 1 or not _may_pass(error):
-                raise
-            pause = backoff(tried, error.retry_after)
-            log.warning("%s; try %d of %d in %.1f s", error, tried + 2, ATTEMPTS, pause)
-            time.sleep(pause)
-    raise AssertionError(what)
-
-
-def _may_pass(error: OciRegistryError) -> bool:
-    broken = isinstance(error.__cause__, HTTPError | OSError)
-    return error.status in TRANSIENT or (broken and _UNTRUSTED not in error.why)
+        return OciRegistryError(
+            what,
+            why,
+            remedy,
+            status=response.status,
+            may_pass=may_pass or response.status in TRANSIENT,
+            retry_after=response.headers.get("Retry-After"),
+        )
 
 
 def _path(url: str) -> str:

@@ -3,18 +3,31 @@
 import json
 
 from modelcar.errors import ImageError
+from modelcar.oci.image import OCI
+from modelcar.oci.platform import AMD64, choose, members
 from modelcar.oci.reference import DigestReference
-from modelcar.oci.store import open_store
+from modelcar.oci.store import ImageStore, RawManifest, open_store
 from modelcar.values import ImageFacts
 
 
 def inspect(reference: DigestReference) -> ImageFacts:
-    """Read the image's manifest where it stands; raise ImageError when it is not there."""
-    found = open_store(reference.location).manifest(reference.digest)
+    """Read the image's manifest where it stands; raise ImageError when it is not there.
+
+    Of an index it reads linux/amd64, else the first: all hold the same model.
+    """
+    found = _manifest(open_store(reference.location), reference)
     if found is None:
         remedy = "build it, or correct the reference"
         raise ImageError(f"image {reference}", "there is no such image", remedy)
     manifest = json.loads(found.content)
     layers, annotations = manifest.get("layers", []), manifest.get("annotations", {})
-    commit = annotations.get("org.opencontainers.image.revision")
+    commit = annotations.get(f"{OCI}.revision")
     return ImageFacts(commit, len(layers), sum(int(entry["size"]) for entry in layers))
+
+
+def _manifest(store: ImageStore, reference: DigestReference) -> RawManifest | None:
+    top = store.manifest(reference.digest)
+    if top is None or (listed := members(top)) is None:
+        return top
+    digest = choose(listed, AMD64) or next((digest for _, digest in listed), None)
+    return store.manifest(digest) if digest else None

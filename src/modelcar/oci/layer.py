@@ -18,7 +18,8 @@ ROOT: Final = PurePosixPath("models")
 RULES: Final = 1
 """The version of the rules by which files become bytes of a layer; part of each layer's key."""
 _BLOCK: Final = 512
-Open = Callable[[SourceFile], Iterable[bytes]]
+Read = Callable[[SourceFile, int], Iterable[bytes]]
+"""Gives a file's bytes from an offset on."""
 
 
 def key(files: Sequence[SourceFile]) -> Digest | None:
@@ -40,13 +41,22 @@ def size(files: Sequence[SourceFile]) -> int:
     return headers + bodies + 2 * _BLOCK
 
 
-def stream(files: Sequence[SourceFile], read: Open) -> Iterator[bytes]:
-    """Yield the tar's bytes: the folders, the files, two empty blocks."""
+def stream(files: Sequence[SourceFile], read: Read, start: int = 0) -> Iterator[bytes]:
+    """Yield the tar's bytes from the offset `start` on; files that end by then are not read."""
+    for piece in pieces(files):
+        length = len(piece) if isinstance(piece, bytes) else piece.size
+        if not start or start < length:
+            yield from [piece[start:]] if isinstance(piece, bytes) else read(piece, start)
+        start = max(0, start - length)
+
+
+def pieces(files: Sequence[SourceFile]) -> Iterator[bytes | SourceFile]:
+    """Yield the tar in order: the folders, the files, two empty blocks; a file is its body."""
     for path in _folders(files):
         yield _folder(path)
     for file in files:
         yield _header(file)
-        yield from read(file)
+        yield file
         yield bytes(_padding(file.size))
     yield bytes(2 * _BLOCK)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from modelcar.errors import ImageError
+from modelcar.oci.content import Content
 from modelcar.oci.reference import Layout, Location
-from modelcar.oci.store import INDEX, Content, RawManifest
+from modelcar.oci.store import INDEX, KeptUpload, RawManifest
 from modelcar.values import Digest
 
 _NAME: Final = "org.opencontainers.image.ref.name"
@@ -31,19 +32,16 @@ class OciLayout:
         """Return whether the blob's file is here."""
         return (self._blobs / digest.hex).is_file()
 
-    def push_blob(self, content: Content, size: int) -> Digest:
-        """Write `size` bytes and return their digest; raise ImageError when the disk refuses."""
-        sha256 = hashlib.sha256()
+    def push_blob(self, content: Content, kept: KeptUpload | None = None) -> Digest:
+        """Write the bytes and return their digest; raise ImageError when the disk refuses."""
         with self._writing() as file:
             with file.open("wb") as stream:
-                for block in content():
-                    sha256.update(block)
+                for block in content.read():
                     stream.write(block)
                 stream.flush()
                 os.fsync(stream.fileno())
-            digest = Digest(sha256.hexdigest())
-            file.replace(self._blobs / digest.hex)
-        return digest
+            file.replace(self._blobs / content.digest.hex)
+        return content.digest
 
     def open_blob(self, digest: Digest) -> Iterator[bytes]:
         """Yield the blob's bytes and compare their digest at the end; raise ImageError."""
@@ -60,6 +58,11 @@ class OciLayout:
             why = f"its bytes have the digest sha256:{sha256.hexdigest()}"
             raise ImageError(f"blob {digest} of {self.location}", why, "write the layout again")
 
+    def tags(self) -> list[str]:
+        """Return every tag of the index."""
+        named = [entry.get("annotations", {}).get(_NAME) for entry in self._index()["manifests"]]
+        return [name for name in named if name]
+
     def manifest(self, name: str | Digest) -> RawManifest | None:
         """Return the manifest of a tag or digest, None when there is none."""
         for entry in self._index()["manifests"]:
@@ -73,7 +76,7 @@ class OciLayout:
 
     def put_manifest(self, manifest: RawManifest, tag: str) -> None:
         """Store the manifest, then name it `tag` in the index unless that is empty."""
-        self.push_blob(lambda: [manifest.content], len(manifest.content))
+        self.push_blob(Content.of(manifest.content))
         entry: dict[str, Any] = {
             "mediaType": manifest.media_type,
             "digest": str(manifest.digest),

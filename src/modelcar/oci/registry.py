@@ -3,29 +3,33 @@
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin
 
 from urllib3.exceptions import HTTPError
 
-from modelcar.errors import ImageError, ModelCarError, OciRegistryError
+from modelcar.errors import ImageError, OciRegistryError
 from modelcar.oci import auth
-from modelcar.oci.http import Response, Session, retrying
+from modelcar.oci.content import Content
+from modelcar.oci.http import Response, Session
 from modelcar.oci.reference import Location, Repository
 from modelcar.oci.store import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
     INDEX,
     MANIFEST,
-    Content,
+    KeptUpload,
     RawManifest,
 )
+from modelcar.oci.upload import Upload
 from modelcar.values import Digest
 
 _ACCEPT: Final = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX))
 _BLOCK: Final = 1 << 20
+_NEXT: Final = re.compile(r'<([^>]+)>\s*;\s*rel="?next')
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 log = logging.getLogger(__name__)
 
@@ -33,10 +37,11 @@ log = logging.getLogger(__name__)
 class OciRepository:
     """Holds images in a repository such as `quay.io/org/name`."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, chunk: int = 0) -> None:
+        """`chunk` is the number of bytes that go in one request, 0 for a whole layer."""
         self.location: Location = repository
-        self._repository = repository
-        self._session = Session(repository, auth.find(repository))
+        self._repository, self._chunk = repository, chunk
+        self._session = Session(repository, auth.find)
 
     def has_blob(self, digest: Digest) -> bool:
         """Return whether the repository holds the blob (HEAD)."""
@@ -45,13 +50,9 @@ class OciRepository:
         response = self._session.retry("HEAD", url, accept=(200, 307, 302, 404))
         return response.status != 404
 
-    def push_blob(self, content: Content, size: int) -> Digest:
-        """Upload `size` bytes in one streaming PATCH and return their digest.
-
-        A broken upload starts again; an upload whose content proves wrong is cancelled, so that
-        the registry never holds it as a blob.
-        """
-        return retrying(lambda: self._upload(content, size), "upload")
+    def push_blob(self, content: Content, kept: KeptUpload | None = None) -> Digest:
+        """Upload the bytes and return their digest; a broken upload goes on where it can."""
+        return Upload(self._session, content, kept, self._chunk).run()
 
     def open_blob(self, digest: Digest) -> Iterator[bytes]:
         """Yield the blob's bytes and compare their digest at the end; raise ImageError."""
@@ -66,6 +67,15 @@ class OciRepository:
         if sha256.hexdigest() != digest.hex:
             why = f"its bytes have the digest sha256:{sha256.hexdigest()}"
             raise ImageError(f"blob {digest} of {self._repository}", why, "the registry is damaged")
+
+    def tags(self) -> Iterator[str]:
+        """Yield every tag, page by page; none for a repository that is not there yet."""
+        url = self._session.url("tags/list?n=1000")
+        while url:
+            response = self._session.retry("GET", url, accept=(200, 404))
+            yield from json.loads(response.data).get("tags") or ()
+            following = _NEXT.search(response.headers.get("Link", ""))
+            url = urljoin(url, following[1]) if following else ""
 
     def manifest(self, name: str | Digest) -> RawManifest | None:
         """Return the manifest of a tag or digest, None when there is none."""
@@ -108,7 +118,7 @@ class OciRepository:
             self._session.ask_no_more(source.path)
             return False
         if response.status == 202:  # not mounted: an upload was opened instead
-            self._cancel(self._session.resolve(url, response.headers["Location"]))
+            self._abandon(urljoin(url, response.headers["Location"]))
         return response.status == 201
 
     def _media_type(self, response: Response) -> str:
@@ -122,43 +132,7 @@ class OciRepository:
             remedy = "check the host: it may be no OCI registry, or a login page before one"
             raise OciRegistryError(f"reading from {self._repository}", why, remedy) from error
 
-    def _upload(self, content: Content, size: int) -> Digest:
-        url = self._open_upload()
-        try:
-            return self._stream(url, content, size)
-        except OciRegistryError:
-            raise
-        except ModelCarError:
-            self._cancel(url)
-            raise
-
-    def _open_upload(self) -> str:
-        self._session.ask_to_push()
-        url = self._session.url("blobs/uploads/")
-        response = self._session.send("POST", url, body=b"", accept=(202,))
-        return self._session.resolve(url, response.headers["Location"])
-
-    def _stream(self, url: str, content: Content, size: int) -> Digest:
-        sha256 = hashlib.sha256()
-
-        def hashed() -> Iterator[bytes]:
-            nonlocal sha256
-            sha256 = hashlib.sha256()
-            for block in content():
-                sha256.update(block)
-                yield block
-
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        response = self._session.send("PATCH", url, headers=headers, body=hashed, accept=(202,))
-        digest = Digest(sha256.hexdigest())
-        self._commit(self._session.resolve(url, response.headers["Location"]), digest)
-        return digest
-
-    def _commit(self, url: str, digest: Digest) -> None:
-        joint = "&" if urlsplit(url).query else "?"
-        self._session.send("PUT", f"{url}{joint}digest={digest}", body=b"", accept=(201,))
-
-    def _cancel(self, url: str) -> None:
+    def _abandon(self, url: str) -> None:
         # Courtesy only: the registry drops an upload that nobody goes on with.
         with suppress(OciRegistryError):
             self._session.send("DELETE", url, accept=(204, 404))
@@ -169,5 +143,5 @@ class OciRepository:
             if response.status == 200:
                 return response
             response.drain_conn()
-            url = self._session.resolve(url, response.headers["Location"])
+            url = urljoin(url, response.headers["Location"])
         raise OciRegistryError(f"reading from {self._repository}", "it redirects without end")

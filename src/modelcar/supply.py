@@ -1,0 +1,150 @@
+"""Where a file's bytes come from: the work folder where they lie, else straight from the Hub."""
+
+import fcntl
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from modelcar.checksums import blocks
+from modelcar.errors import SourceError, VerificationError
+from modelcar.stamps import CheckedFiles, Stamp, Sums
+from modelcar.values import ModelSource, SourceFile
+from modelcar.workfolder import WorkFolder
+
+if TYPE_CHECKING:
+    from modelcar.hub import Hub
+
+log = logging.getLogger(__name__)
+
+
+class Supply:
+    """Gives the bytes of one snapshot's files from any offset.
+
+    `source` is pinned to its commit. With `keep`, what comes from the Hub is written into the work
+    folder on its way, so that another process goes on within the file. Without a `hub`, all files
+    must lie there.
+    """
+
+    def __init__(
+        self, source: ModelSource, work: WorkFolder, hub: "Hub | None" = None, keep: bool = False
+    ) -> None:
+        self.folder = work.snapshot(source)
+        self.fetched = 0
+        """Bytes that came from the Hub so far."""
+        self._source, self._work, self._hub, self._keep = source, work, hub, keep
+        self._known: CheckedFiles = work.checked_files()
+        self._stamps: dict[str, Stamp] = {}
+        self._parts: dict[str, Path] = {}
+        self._distrusted: set[str] = set()
+        self._lock = threading.Lock()
+
+    def read(self, file: SourceFile, start: int) -> Iterator[bytes]:
+        """Yield the file's bytes from `start` on; raise SourceError when they cannot be had."""
+        path = self.folder / file.path
+        if self._lies_here(file, path):
+            self._stamps.setdefault(file.path, Stamp.of(path))
+            return blocks(path, start)
+        if self._hub is None:
+            remedy = "run `modelcar download` into the same work folder first"
+            raise VerificationError(file.path, f"it is not at {path}", remedy)
+        if self._keep:
+            return self._kept(self._hub, file, start)
+        return self._counted(self._hub, file, start)
+
+    def done(self, file: SourceFile, sums: Sums) -> None:
+        """Take note that the file was read and found right; a kept one gets its place."""
+        path = self.folder / file.path
+        if part := self._parts.pop(file.path, None):
+            with _explained(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.replace(path)
+                self._stamps[file.path] = Stamp.of(path)
+        if stamp := self._stamps.pop(file.path, None):
+            self._known.put(path, stamp, sums)
+
+    def distrust(self, file: SourceFile) -> bool:
+        """Take note that the file was wrong; return whether another source is left to try."""
+        part = self._parts.pop(file.path, None)
+        if part is not None:
+            part.unlink(missing_ok=True)
+        from_disk = self._stamps.pop(file.path, None) is not None
+        first = file.path not in self._distrusted
+        self._distrusted.add(file.path)
+        return first and self._hub is not None and from_disk and self._source.kind == "hf"
+
+    def release(self, file: SourceFile) -> None:
+        """Remove the file from the work folder; a folder that is the source stays as it is."""
+        if self._source.kind == "hf":
+            with _explained(self.folder):
+                (self.folder / file.path).unlink(missing_ok=True)
+
+    def _lies_here(self, file: SourceFile, path: Path) -> bool:
+        if self._source.kind == "file":
+            return True
+        sound = file.path not in self._distrusted
+        return sound and path.is_file() and path.stat().st_size == file.size
+
+    def _counted(self, hub: "Hub", file: SourceFile, start: int) -> Iterator[bytes]:
+        for block in hub.open(self._source, file, start):
+            with self._lock:
+                self.fetched += len(block)
+            yield block
+
+    def _kept(self, hub: "Hub", file: SourceFile, start: int) -> Iterator[bytes]:
+        """Yield what another process left of the file, then the rest, which joins it."""
+        with self._part(file) as part:
+            held = part.tell()
+            if start < held:
+                path = Path(part.name)
+                self._stamps.setdefault(file.path, Stamp.of(path))
+                yield from blocks(path, start, held)
+            for block in self._counted(hub, file, held):
+                part.write(block)
+                held += len(block)
+                if held > start:
+                    yield block[max(len(block) - (held - start), 0) :]
+
+    @contextmanager
+    def _part(self, file: SourceFile) -> Iterator[BinaryIO]:
+        """Open what there is of the file, at its end; it is this process's own while it is open."""
+        folder = self._work.partial()
+        path = self._parts.get(file.path) or folder / str(file.checksum).replace(":", "-")
+        with _explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            part = _locked(path) or _another(folder)
+        with _explained(folder), part:  # what is written at last may fail when it is closed
+            self._parts[file.path] = Path(part.name)
+            yield part
+
+
+def _another(folder: Path) -> BinaryIO:
+    handle, name = tempfile.mkstemp(dir=folder)
+    os.close(handle)
+    return Path(name).open("ab")
+
+
+def _locked(path: Path) -> BinaryIO | None:
+    """Open the file to append to it; None when another process does."""
+    part = path.open("ab")
+    try:
+        fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists() and path.stat().st_ino == os.fstat(part.fileno()).st_ino:
+            return part  # else it got its place in the folder just now
+    except BlockingIOError:
+        pass
+    part.close()
+    return None
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what, remedy = f"work folder {folder}", "check its space and its rights, or name another"
+        raise SourceError(what, error.strerror or str(error), remedy) from error
