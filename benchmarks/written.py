@@ -22,7 +22,8 @@ def run(stand: Stand) -> Outcome:
     journal = _below(work / JOURNAL)
     left = _below(work) + _below(stand.folder / "home") - journal
     found = f"{left} B left besides the journal's {size(journal)}; {size(measured.written)} in all"
-    finding = Finding("disk written besides the download", found, "0 B", left == 0)
+    nothing = left == 0 and measured.written < LIMIT
+    finding = Finding("disk written besides the download", found, "0 B", nothing)
     rows = [
         ("files left in work folder, home and temporary folder", size(left)),
         (f"the journal, {JOURNAL}/", size(journal)),

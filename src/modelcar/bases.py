@@ -39,10 +39,11 @@ def load(packing: Packing, target: ImageStore) -> Foundation:
     platforms = [Platform.parse(text) for text in packing.platforms] or [AMD64]
     if packing.base == SCRATCH:
         log.warning("base scratch: the image serves as an image volume only, not as a sidecar")
-        return Foundation(tuple(Base(platform=platform) for platform in platforms))
+        return Foundation(tuple(Base(platform=one) for one in dict.fromkeys(platforms)))
     reference = parse(packing.base)
     store = open_store(reference.location)
-    bases = tuple(oci_base.load(store, reference, platform) for platform in platforms)
+    loaded = (oci_base.load(store, reference, platform) for platform in platforms)
+    bases = tuple({base.platform: base for base in loaded}.values())  # v8 is all of arm64
     distinct = {item.digest: item for base in bases for item in base.layers}
     return Foundation(bases, _copies(tuple(distinct.values()), store, target))
 

@@ -21,6 +21,7 @@ from modelcar.cli_options import (
     workdir_option,
 )
 from modelcar.cli_packing import packing_options, reuse_options
+from modelcar.cli_prune import prune
 from modelcar.packing import Packing
 
 
@@ -70,7 +71,7 @@ def plan(
     target: str | None, packing: Packing, workdir: Path | None, as_json: bool, **selection: Any
 ) -> None:
     """Show what MODEL's image would hold and what would move; no weight byte moves."""
-    from modelcar import terminal
+    from modelcar import cli_json, terminal
     from modelcar.hub import Hub
     from modelcar.oci.reference import parse_tag
     from modelcar.oci.store import open_store
@@ -79,7 +80,7 @@ def plan(
     store = open_store(parse_tag(target).location) if target else None
     made = prepare(chosen_model(**selection), work_folder(workdir), Hub(), store, packing)
     if as_json:
-        show_json(terminal.plan_json(made))
+        show_json(cli_json.plan_json(made))
     else:
         terminal.print_plan(made)
 
@@ -114,14 +115,14 @@ def build(
 ) -> None:
     """Push MODEL's image, straight from the Hub where files are missing; print its digest."""
     from modelcar import build as stage
-    from modelcar import terminal
+    from modelcar import cli_json
     from modelcar.hub import Hub
     from modelcar.oci.reference import parse_tag
 
     model, reference = chosen_model(**selection), parse_tag(target)
     with shown_progress() as shown:
         built = stage.build(model, reference, work_folder(workdir), Hub(), packing, shown)
-    show(str(built.image), terminal.build_json(built), as_json)
+    show(str(built.image), cli_json.build_json(built), as_json)
 
 
 @main.command()
@@ -234,8 +235,8 @@ def run(
     **selection: Any,
 ) -> None:
     """Run all stages for MODEL here, and print a summary; what has no target is rendered."""
+    from modelcar import cli_json, terminal
     from modelcar import run as stages
-    from modelcar import terminal
     from modelcar.hub import Hub
     from modelcar.model_registry import configured
     from modelcar.site import Site, load_site
@@ -255,6 +256,9 @@ def run(
         )
         record = stages.run(model, setting)
     if as_json:
-        show_json(terminal.run_json(record))
+        show_json(cli_json.run_json(record))
     else:
         terminal.print_run(record, place)
+
+
+main.add_command(prune)

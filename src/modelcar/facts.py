@@ -3,38 +3,66 @@
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from modelcar.values import ModelFacts
 
-_FRONT: Final = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
-_LICENSE: Final = re.compile(r"^license:[ \t]*(.*(?:\r?\n[ \t]*- .*)*)", re.MULTILINE)
-_NAMED: Final = re.compile(r"^license_name:[ \t]*(.*)", re.MULTILINE)
-_ITEM: Final = re.compile(r"^[ \t]*- +(.*)", re.MULTILINE)
+_FRONT: Final = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
+_ITEM: Final = re.compile(r"^[ \t]*-[ \t]+(.*)", re.MULTILINE)
 _LONGEST: Final = 100
+_READ: Final = ("README.md", "config.json")
 
 
 def facts(paths: Collection[str], read: Callable[[str], str]) -> ModelFacts:
     """Return what README.md and config.json say, as far as they are among `paths`."""
-    card = read("README.md") if "README.md" in paths else ""
-    config = _object(read("config.json") if "config.json" in paths else "")
-    return ModelFacts(_license(card), _quantization(config), _architecture(config))
+    card, config = (_text(read, path) if path in paths else "" for path in _READ)
+    found = _object(config)
+    return ModelFacts(_license(card), _quantization(found), _architecture(found))
+
+
+def _text(read: Callable[[str], str], path: str) -> str:
+    try:
+        return read(path)
+    except UnicodeDecodeError:
+        return ""
 
 
 def _license(card: str) -> str:
-    """Read the front matter by its lines: no YAML library is where the pipeline's stages run."""
-    front = _FRONT.match(card)
-    found = _LICENSE.search(front[1]) if front else None
-    if front is None or found is None:
+    """Read the front matter by its lines: no YAML library is where the pipeline's stages run.
+
+    Several licenses are joined as a choice: the Hub does not say how they go together.
+    """
+    front = _FRONT.match(card.removeprefix("\ufeff").replace("\r\n", "\n"))
+    if front is None:
         return ""
-    named = _NAMED.search(front[1])
-    if _plain(found[1]) == "other" and named:
-        return _plain(named[1])
-    return " OR ".join(map(_plain, _ITEM.findall(found[1]))) or _plain(found[1])
+    named = _values(front[1], "license_name")
+    found = (
+        named[0] if text == "other" and named else text for text in _values(front[1], "license")
+    )
+    return _plain(" OR ".join(found))
+
+
+def _values(front: str, key: str) -> list[str]:
+    """Return what stands at a key of the top level: one text, or a list in brackets or by lines."""
+    found = re.search(rf"^{key}:(?=\s)(.*)((?:\n(?:[ \t#-].*)?)*)", front, re.MULTILINE)
+    if found is None:
+        return []
+    beside = found[1].strip()
+    flow = beside[1:].partition("]")[0].split(",") if beside.startswith("[") else [beside]
+    return [text for item in (*flow, *_ITEM.findall(found[2])) if (text := _scalar(item.strip()))]
+
+
+def _scalar(text: str) -> str:
+    """Return a text without its quotes or comment; nothing for YAML's null and rarer forms."""
+    if text[:1] in ("'", '"'):
+        inner, closing, _ = text[1:].partition(text[0])
+        return _plain(inner) if closing else ""
+    text = re.sub(r"(^|\s)#.*", "", text)
+    return _plain(text) if text[:1].isalnum() and text.lower() != "null" else ""
 
 
 def _plain(text: str) -> str:
-    text = re.sub(r"(^|\s)#.*", "", text).strip().strip("\"'").strip()
+    text = text.strip()
     return text if text.isprintable() and len(text) <= _LONGEST else ""
 
 
@@ -42,19 +70,21 @@ def _quantization(config: Mapping[str, Any]) -> str:
     nested = _mapping(config.get("text_config")).get("quantization_config")
     found = _mapping(config.get("quantization_config") or nested)
     method, bits = found.get("quant_method"), _bits(found)
-    if not isinstance(method, str) or not _plain(method):
-        return ""
-    return f"{_plain(method)} {bits}-bit" if bits else _plain(method)
+    told = _plain(method) if isinstance(method, str) else ""
+    return _plain(f"{told} {bits}-bit") if told and bits else told
 
 
 def _bits(found: Mapping[str, Any]) -> int:
+    """Return the bits of a weight; 0 where none are told, or several."""
     groups = _mapping(found.get("config_groups")).values()
     weights = [_mapping(_mapping(group).get("weights")).get("num_bits") for group in groups]
     loaded = [bits for bits in (4, 8) if found.get(f"load_in_{bits}bit") is True]
-    for bits in (found.get("bits"), *weights, *loaded):
-        if type(bits) is int and 0 < bits < 64:
-            return bits
-    return 0
+    told = {bits for bits in (found.get("bits"), *weights, *loaded) if _is_width(bits)}
+    return told.pop() if len(told) == 1 else 0
+
+
+def _is_width(bits: Any) -> TypeGuard[int]:
+    return type(bits) is int and 0 < bits < 64
 
 
 def _architecture(config: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from modelcar.packing import Packing
 from modelcar.parallel import in_parallel
 from modelcar.progress import Advance, LogLines, Progress
 from modelcar.publish import publish
+from modelcar.pushed import PushedImages
 from modelcar.supply import Supply
 from modelcar.values import (
     BuiltImage,
@@ -58,6 +59,8 @@ def push(
     layers = in_parallel(lambda job: job(), jobs)
     descriptors = [item.descriptor for item in layers[len(foundation.copies) :]]
     digest, changed = publish(store, foundation.bases, descriptors, made, target.tag)
+    if changed:
+        PushedImages.of(work).put(str(target.location), target.tag, digest, time.time())
     return BuiltImage(
         image=target.at(digest).image,
         reference=str(target),

@@ -92,6 +92,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands twice")
+    for text in (*found, *found.values()):
+        if isinstance(text, str):
+            text.encode()  # raises at half a surrogate pair, which upstream refuses
     return found
 
 

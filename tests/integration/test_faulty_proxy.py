@@ -2,101 +2,21 @@
 
 import hashlib
 import http.client
-import json
-import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
 import pytest
 
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.faulty_proxy import FaultyProxy
-
-BLOB = bytes(range(251)) * 4000
-SIZE = len(BLOB)
-DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
-Serve = Callable[..., FaultyProxy]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def code(self) -> str:
-        return str(json.loads(self.body)["errors"][0]["code"])
-
-
-@dataclass(slots=True)
-class Client:
-    """Talks to the proxy over one connection, which is opened anew after it broke."""
-
-    host: str
-    repository: str
-    address: str = ""
-    connection: http.client.HTTPConnection = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.connection = http.client.HTTPConnection(self.host, timeout=30)
-
-    def ask(self, method: str, target: str, body: bytes = b"", **headers: str) -> Answer:
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
-        with suppress(ConnectionError):  # the answer may be there all the same
-            self.connection.request(method, target, body, named)
-        response = self.connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
-
-    def open(self) -> Answer:
-        return self._followed(self.ask("POST", f"/v2/{self.repository}/blobs/uploads/"))
-
-    def where(self) -> Answer:
-        return self._followed(self.ask("GET", self.address))
-
-    def patch(self, start: int, stop: int = SIZE) -> Answer:
-        span = f"{start}-{stop - 1}"
-        return self._followed(self.ask("PATCH", self.address, BLOB[start:stop], Content_Range=span))
-
-    def commit(self) -> Answer:
-        joint = "&" if "?" in self.address else "?"
-        return self.ask("PUT", f"{self.address}{joint}digest={DIGEST}")
-
-    def blob(self) -> Answer:
-        return self.ask("GET", f"/v2/{self.repository}/blobs/{DIGEST}")
-
-    def loses(self, request: Callable[[], Answer]) -> None:
-        """Make a request to which there is no answer."""
-        with pytest.raises(ConnectionError):
-            request()
-        self.connection.close()
-
-    def _followed(self, answer: Answer) -> Answer:
-        if location := answer.headers.get("Location"):
-            parts = urlsplit(location)
-            self.address = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        return answer
+from tests.upload_client import BLOB, SIZE, Client, finish
 
 
 @pytest.fixture
-def serve(oci_registry: DockerRegistry) -> Iterator[Serve]:
-    started: list[FaultyProxy] = []
-
-    def begin(**habits: bool | int) -> FaultyProxy:
-        started.append(FaultyProxy(oci_registry.host, **habits).__enter__())  # type: ignore[arg-type]
-        return started[-1]
-
-    yield begin
-    for proxy in started:
-        proxy.__exit__(None, None, None)
-
-
-@pytest.fixture
-def proxy(serve: Serve) -> FaultyProxy:
-    return serve(resumable=True)
+def proxy(oci_registry: DockerRegistry) -> Iterator[FaultyProxy]:
+    """Return a proxy whose uploads outlive a cut."""
+    with FaultyProxy(oci_registry.host, resumable=True) as server:
+        yield server
 
 
 @pytest.fixture
@@ -108,8 +28,9 @@ def client(proxy: FaultyProxy, repository: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def plain(serve: Serve) -> FaultyProxy:
-    return serve()
+def plain(oci_registry: DockerRegistry) -> Iterator[FaultyProxy]:
+    with FaultyProxy(oci_registry.host) as server:
+        yield server
 
 
 @pytest.fixture
@@ -119,139 +40,6 @@ def opened(plain: FaultyProxy, repository: str) -> Iterator[Client]:
     client.open()
     yield client
     client.connection.close()
-
-
-def finish(client: Client, start: int) -> None:
-    """Send what is missing, and see the blob as it is."""
-    assert client.patch(start).status == 202
-    assert client.commit().status == 201
-    assert client.blob().body == BLOB
-
-
-@pytest.mark.parametrize("after", [0, 1, SIZE // 2, SIZE - 1])
-def test_a_resumable_upload_goes_on_where_it_was_cut(
-    proxy: FaultyProxy, client: Client, after: int
-) -> None:
-    proxy.drop("PATCH", after)
-    address = client.address
-
-    client.loses(lambda: client.patch(0))
-
-    told = client.where()
-    assert (told.status, told.headers["Range"]) == (204, f"0-{max(after - 1, 0)}")
-    assert client.address == address
-    assert "?" not in address
-    assert proxy.received("PATCH") == after
-    finish(client, after)
-    assert proxy.received("PATCH") == SIZE
-
-
-def test_a_whole_body_without_an_answer_is_kept_too(proxy: FaultyProxy, client: Client) -> None:
-    proxy.drop("PATCH", SIZE)
-    client.loses(lambda: client.patch(0))
-    assert client.where().headers["Range"] == f"0-{SIZE - 1}"
-    assert client.commit().status == 201
-    assert client.blob().body == BLOB
-
-
-def test_cuts_add_up(proxy: FaultyProxy, client: Client) -> None:
-    proxy.drop("PATCH", 1000, times=3)
-    for start in (0, 1000, 2000):
-        client.loses(lambda start=start: client.patch(start))  # type: ignore[misc]
-        assert client.where().headers["Range"] == f"0-{start + 999}"
-    finish(client, 3000)
-
-
-@pytest.mark.parametrize("start", [0, 999, 1001])
-def test_a_patch_that_does_not_begin_at_the_end_is_out_of_order(
-    proxy: FaultyProxy, client: Client, start: int
-) -> None:
-    proxy.drop("PATCH", 1000)
-    client.loses(lambda: client.patch(0))
-
-    refused = client.patch(start)
-
-    assert (refused.status, refused.headers["Range"]) == (416, "0-999")
-    finish(client, 1000)
-
-
-@pytest.mark.parametrize("resumable", [True, False])
-def test_a_client_that_goes_away_is_as_a_cut(
-    serve: Serve, repository: str, resumable: bool
-) -> None:
-    proxy = serve(resumable=resumable)
-    client = Client(proxy.host, repository)
-    client.open()
-    connection = client.connection
-    connection.putrequest("PATCH", client.address)
-    connection.putheader("Content-Length", str(SIZE))
-    connection.endheaders(BLOB[:5000])
-    connection.sock.shutdown(socket.SHUT_WR)
-    assert connection.sock.recv(1) == b"", "it hangs up once all is passed on"
-    connection.close()
-
-    told = client.where()
-
-    assert told.status == (204 if resumable else 404)
-    assert told.headers["Range"] == ("0-4999" if resumable else None)
-    assert proxy.received("PATCH") == 5000
-    connection.close()
-
-
-def test_the_bytes_of_a_client_that_is_held_are_kept_already(
-    proxy: FaultyProxy, client: Client
-) -> None:
-    """So that a process that is killed while it is held can be followed by another."""
-    proxy.drop("PATCH", 1000, hold=True)
-    held = Client(client.host, client.repository, client.address)
-    thread = threading.Thread(target=held.loses, args=(lambda: held.patch(0),))
-    thread.start()
-    assert proxy.held.wait(30)
-
-    assert client.where().headers["Range"] == "0-999"
-    finish(client, 1000)
-
-    client.connection.close()
-    proxy.__exit__(None, None, None)
-    thread.join()
-
-
-def test_a_patch_that_was_overtaken_adds_nothing(proxy: FaultyProxy, client: Client) -> None:
-    gate = proxy.stall("PATCH", 1000)
-    slow = Client(client.host, client.repository, client.address)
-    answers: list[Answer] = []
-    thread = threading.Thread(target=lambda: answers.append(slow.patch(0, 2000)))
-    thread.start()
-    assert gate.reached.wait(30)
-
-    assert client.where().headers["Range"] == "0-0"
-    assert client.patch(0, 3000).status == 202
-    gate.release()
-    thread.join()
-
-    assert [answer.status for answer in answers] == [416]
-    slow.connection.close()
-    finish(client, 3000)
-
-
-def test_an_upload_to_the_real_oci_registry_does_not_outlive_a_cut(
-    plain: FaultyProxy, opened: Client
-) -> None:
-    """What `resumable` is there for: docker-registry forgets an upload that broke off."""
-    plain.drop("PATCH", 1000, passed_on=True)
-    opened.loses(lambda: opened.patch(0))
-    told = opened.where()
-    assert (told.status, told.code) == (404, "BLOB_UPLOAD_INVALID")
-
-
-def test_a_cut_that_is_not_passed_on_leaves_the_upload_as_it_was(
-    plain: FaultyProxy, opened: Client
-) -> None:
-    plain.drop("PATCH", 1000)
-    opened.loses(lambda: opened.patch(0))
-    assert opened.where().headers["Range"] == "0-0"
-    finish(opened, 0)
-    assert plain.received("PATCH") == SIZE + 1000
 
 
 def test_a_cut_may_be_counted_over_an_upload(proxy: FaultyProxy, client: Client) -> None:
@@ -399,35 +187,35 @@ def test_a_blob_may_break_off_and_its_bytes_are_counted(proxy: FaultyProxy, clie
 
 
 @pytest.mark.parametrize("resumable", [False, True])
-def test_an_oci_registry_may_take_no_patch(serve: Serve, repository: str, resumable: bool) -> None:
-    proxy = serve(patch=False, resumable=resumable)
-    client = Client(proxy.host, repository)
-    client.open()
+def test_an_oci_registry_may_take_no_patch(
+    oci_registry: DockerRegistry, repository: str, resumable: bool
+) -> None:
+    with FaultyProxy(oci_registry.host, patch=False, resumable=resumable) as proxy:
+        client = Client(proxy.host, repository)
+        client.open()
 
-    refused = client.patch(0)
+        refused = client.patch(0)
 
-    assert (refused.status, refused.code) == (405, "UNSUPPORTED")
-    assert proxy.received("PATCH") == 0
-    joint = "&" if "?" in client.address else "?"
-    target = f"{client.address}{joint}digest={DIGEST}"
-    assert client.ask("PUT", target, BLOB).status == 201
-    assert client.blob().body == BLOB
-    assert proxy.received("PUT") == SIZE
-    client.connection.close()
+        assert (refused.status, refused.code) == (405, "UNSUPPORTED")
+        assert proxy.received("PATCH") == 0
+        assert client.commit(BLOB).status == 201
+        assert client.blob().body == BLOB
+        assert proxy.received("PUT") == SIZE
+        client.connection.close()
 
 
-def test_a_gateway_may_limit_the_body(serve: Serve, repository: str) -> None:
-    proxy = serve(limit=400_000)
-    client = Client(proxy.host, repository)
-    client.open()
+def test_a_gateway_may_limit_the_body(oci_registry: DockerRegistry, repository: str) -> None:
+    with FaultyProxy(oci_registry.host, limit=400_000) as proxy:
+        client = Client(proxy.host, repository)
+        client.open()
 
-    assert client.patch(0).status == 413
-    assert client.patch(0, 400_001).status == 413
-    assert proxy.received("PATCH") == 0
-    assert client.patch(0, 400_000).status == 202
-    assert client.patch(400_000, 800_000).status == 202
-    finish(client, 800_000)
-    client.connection.close()
+        assert client.patch(0).status == 413
+        assert client.patch(0, 400_001).status == 413
+        assert proxy.received("PATCH") == 0
+        assert client.patch(0, 400_000).status == 202
+        assert client.patch(400_000, 800_000).status == 202
+        finish(client, 800_000)
+        client.connection.close()
 
 
 def test_a_large_body_goes_through_whole(proxy: FaultyProxy, repository: str) -> None:

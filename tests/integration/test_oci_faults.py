@@ -97,7 +97,7 @@ def test_a_fault_that_stays_ends_after_five_tries(proxy: FaultyProxy, repository
     ("status", "remedy"),
     [
         (403, "log in with the right to push: `skopeo login 127"),
-        (413, "the layer is above the registry's limit: raise it there"),
+        (413, "send smaller parts with --chunk-size 100Mi"),
     ],
 )
 @pytest.mark.parametrize("early", [False, True])

@@ -58,7 +58,7 @@ def test_a_page_is_no_base_image(tmp_path: Path) -> None:
         place = ["--to", f"oci:{tmp_path}/image:1", "--workdir", str(tmp_path / "work")]
         done = invoke("build", f"file://{_folder(tmp_path)}", *place, "--base", base)
     assert done.exit_code == 1
-    assert "the answer is text/html, not an image manifest; check the host" in done.stderr
+    assert "the answer is text/html, not what an OCI registry says; check the host" in done.stderr
 
 
 def _folder(tmp_path: Path) -> Path:

@@ -28,6 +28,7 @@ class DockerRegistry:
     """Runs while it is entered; `host` is what references begin with.
 
     `tls` names a certificate and its key, in PEM; `auth` is the server's own section of that name.
+    Without `deletes` it refuses to delete, as it does unless told otherwise.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class DockerRegistry:
         *,
         tls: tuple[Path, Path] | None = None,
         auth: Mapping[str, object] | None = None,
+        deletes: bool = True,
     ) -> None:
         self.folder, self.port = folder, port or free_port()
         self.host = f"127.0.0.1:{self.port}"
         self._tls = tls
         self._auth = auth
+        self._deletes = deletes
         if htpasswd is not None:
             self._auth = {"htpasswd": {"realm": "test", "path": str(htpasswd)}}
         self._process: subprocess.Popen[bytes] | None = None
@@ -87,13 +90,21 @@ class DockerRegistry:
             self._process.wait()
             self._process = None
 
+    def collect_garbage(self) -> None:
+        """Free what no manifest refers to; the server is stopped meanwhile, as it must be."""
+        self.stop()
+        program = shutil.which("docker-registry") or "docker-registry"
+        argv = [program, "garbage-collect", str(self.folder / "config.yml")]
+        subprocess.run(argv, check=True, capture_output=True, env=_environment())
+        self.__enter__()
+
     def _settings(self) -> dict[str, object]:
         settings: dict[str, object] = {
             "version": "0.1",
             "log": {"accesslog": {"disabled": False}},
             "storage": {
                 "filesystem": {"rootdirectory": str(self.folder / "storage")},
-                "delete": {"enabled": True},
+                "delete": {"enabled": self._deletes},
             },
             "http": self._http(),
         }

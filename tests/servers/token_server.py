@@ -11,17 +11,30 @@ from urllib.parse import parse_qs, urlsplit
 from tests.servers.loopback import LoopbackServer, Request, Response
 
 ISSUER, SERVICE = "tests", "oci-registry"
+_LEEWAY = 60
+"""For how many seconds docker-registry takes a token after its end."""
 
 
 class TokenServer(LoopbackServer):
     """Gives users with their right password every right they ask for, the others only `pull`.
 
-    `key` is of RSA and signs the tokens; the OCI registry trusts its `certificate`.
+    `key` is of RSA and signs the tokens; the OCI registry trusts its `certificate`, and takes a
+    token for `life` seconds. Clients are told `told` seconds, where that is not the truth.
     """
 
-    def __init__(self, certificate: Path, key: Path, users: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path,
+        users: Mapping[str, str],
+        *,
+        life: int = 300,
+        told: int | None = None,
+    ) -> None:
         super().__init__()
+        self.issued: list[str] = []
         self._certificate, self._key, self._users = certificate, key, users
+        self._life, self._told = life, life if told is None else told
         self.realm = f"{self.url}/token"
 
     @property
@@ -42,12 +55,14 @@ class TokenServer(LoopbackServer):
             return Response.json({"details": "incorrect username or password"}, 401)
         scopes = parse_qs(urlsplit(request.target).query).get("scope", [])
         token = self._token([_granted(scope, user is not None) for scope in scopes])
-        return Response.json({"token": token, "expires_in": 300})
+        self.issued.append(token)
+        return Response.json({"token": token, "expires_in": self._told})
 
     def _token(self, access: list[dict[str, object]]) -> str:
         now = int(time.time())
         claims = {"iss": ISSUER, "aud": SERVICE, "sub": "tester", "access": access}
-        times = {"iat": now, "nbf": now - 5, "exp": now + 300, "jti": f"{time.time_ns()}"}
+        end = now + self._life - _LEEWAY
+        times = {"iat": now, "nbf": now - 5, "exp": end, "jti": f"{time.time_ns()}"}
         lines = self._certificate.read_text().splitlines()
         chain = ["".join(line for line in lines if not line.startswith("-----"))]
         head = {"typ": "JWT", "alg": "RS256", "x5c": chain}

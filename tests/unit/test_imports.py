@@ -13,16 +13,16 @@ PACKAGES = ("modelcar", "components", "pipelines", "scripts", "tests")
 LAYERS = {
     "ground": "errors values atomic formats images names parallel quantity retries wording",
     "settings": """
-        catalog checksums cluster connections entry facts faults journal listing oci.reference
-        packing parameter_count parameters progress ranged records remote_code safetensors site
-        skopeo_copy stamps trust weights workfolder
+        catalog checksums cluster connections entry facts faults journal listing mentions
+        oci.reference packing parameter_count parameters progress pushed ranged records remote_code
+        safetensors site skopeo_copy stamps trust weights workfolder
     """,
     "parts": "folder hub model_registry oci serving skopeo",
     "stages": """
-        bases build deployment download mirrored outcome page plan prepare publish push register
-        report reuse run supply task timeline trusted
+        bases build deployment download mirrored outcome page plan prepare prune publish push
+        register report retention reuse run supply task timeline trusted
     """,
-    "commands": "cli cli_options cli_packing terminal",
+    "commands": "cli cli_json cli_options cli_packing cli_prune terminal",
 }
 ORDER = tuple(LAYERS)
 PARTS = "parts"

@@ -170,12 +170,15 @@ class Session:
         if challenge.scheme != "bearer":
             self._expires = float("inf")
             return basic
+        # What a refusal names: the right to delete has another name in each registry.
+        self._scopes |= set(challenge.parameters.get("scope", "").split())
         scopes = [("scope", scope) for scope in sorted(self._scopes)]
         query = [("service", challenge.parameters.get("service", "")), *scopes]
         url = f"{challenge.parameters.get('realm', '')}?{urlencode(query)}"
         headers = {"Authorization": basic} if basic else {}
         answer = self._token(url, headers)
-        self._expires = time.monotonic() + float(answer.get("expires_in") or 60) - _TOKEN_MARGIN
+        life = float(answer.get("expires_in") or 60)
+        self._expires = time.monotonic() + life - min(_TOKEN_MARGIN, life / 2)
         return f"Bearer {answer.get('token') or answer.get('access_token', '')}"
 
     def _token(self, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -274,7 +277,7 @@ def _remedy(repository: Repository, response: Response) -> str:
         case 404:
             return f"check that the repository {repository.path} exists and may be read"
         case 413:
-            return "the layer is above the registry's limit: raise it there"
+            return "raise the registry's limit, or send smaller parts with --chunk-size 100Mi"
         case 429:
             return "the registry limits the rate: try again later"
         case status if status >= 500:

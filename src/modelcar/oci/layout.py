@@ -71,7 +71,7 @@ class OciLayout:
                 return RawManifest(entry["mediaType"], b"".join(self.open_blob(digest)))
         if isinstance(name, Digest) and self.has_blob(name):  # a child of an index
             content = b"".join(self.open_blob(name))
-            return RawManifest(str(json.loads(content).get("mediaType", "")), content)
+            return RawManifest(_media_type(content), content)
         return None
 
     def put_manifest(self, manifest: RawManifest, tag: str) -> None:
@@ -133,6 +133,14 @@ class OciLayout:
             if os.fstat(marker.fileno()).st_size == 0:
                 marker.write('{"imageLayoutVersion":"1.0.0"}')
             yield
+
+
+def _media_type(content: bytes) -> str:
+    try:
+        return str(json.loads(content).get("mediaType", ""))
+    except (ValueError, AttributeError, RecursionError) as error:
+        why, remedy = "an index names it as a manifest, and it is none", "write the layout again"
+        raise ImageError("blob of an OCI layout", why, remedy) from error
 
 
 def _same(entry: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urljoin
 
 from urllib3.exceptions import HTTPError
@@ -73,9 +73,10 @@ class OciRepository:
         url = self._session.url("tags/list?n=1000")
         while url:
             response = self._session.retry("GET", url, accept=(200, 404))
-            yield from json.loads(response.data).get("tags") or ()
+            yield from self._json(response).get("tags") or ()
             following = _NEXT.search(response.headers.get("Link", ""))
-            url = urljoin(url, following[1]) if following else ""
+            further = urljoin(url, following[1]) if following else ""
+            url = further if further != url else ""
 
     def manifest(self, name: str | Digest) -> RawManifest | None:
         """Return the manifest of a tag or digest, None when there is none."""
@@ -125,12 +126,19 @@ class OciRepository:
         named = response.headers.get("Content-Type", "").partition(";")[0].strip()
         if named in (MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX):
             return named
+        return str(self._json(response).get("mediaType", MANIFEST))
+
+    def _json(self, response: Response) -> dict[str, Any]:
         try:
-            return str(json.loads(response.data).get("mediaType", MANIFEST))
-        except (ValueError, AttributeError) as error:
-            why = f"the answer is {named or 'of no type'}, not an image manifest"
-            remedy = "check the host: it may be no OCI registry, or a login page before one"
-            raise OciRegistryError(f"reading from {self._repository}", why, remedy) from error
+            answer = json.loads(response.data)
+            if isinstance(answer, dict):
+                return answer
+        except ValueError:
+            pass  # the one message below serves every fault
+        named = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        why = f"the answer is {named or 'of no type'}, not what an OCI registry says"
+        remedy = "check the host: it may be no OCI registry, or a login page before one"
+        raise OciRegistryError(f"reading from {self._repository}", why, remedy)
 
     def _abandon(self, url: str) -> None:
         # Courtesy only: the registry drops an upload that nobody goes on with.

@@ -36,7 +36,7 @@ class Upload:
         self._session, self._content, self._chunk = session, content, chunk
         self._kept = kept
         self._cursor = Cursor(content, 0)
-        self._reached, self._whole = 0, False
+        self._reached, self._whole, self._resumed = 0, False, False
         url = kept.get() if kept else ""
         self._url = url if session.is_own(url) else ""
 
@@ -89,7 +89,8 @@ class Upload:
             self._at("")
             return 0
         self._follow(response)
-        held = held if held > 1 else 0  # an empty upload is answered with 0-0
+        self._resumed = True
+        held = held if held > 1 else 0  # an empty upload is answered with 0-0, as one of a byte is
         log.info("an upload of %d bytes goes on at byte %d", self._content.size, held)
         self._reached = max(self._reached, held)
         return held
@@ -110,7 +111,7 @@ class Upload:
 
     def _patch(self, at: int, stop: int) -> Response:
         headers = {"Content-Type": _BYTES, "Content-Length": str(stop - at)}
-        if at or stop < self._content.size:
+        if self._resumed or at or stop < self._content.size:
             headers["Content-Range"] = f"{at}-{stop - 1}"
         return self._session.send(
             "PATCH",
