@@ -87,7 +87,7 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def _small(text: str) -> str:
-    """Return `text` without docstrings, comments and annotations; every name stays as it is."""
+    """Return `text` without docstrings, comments and annotations; local names become short."""
     annotations = RemoveAnnotationsOptions(
         remove_variable_annotations=True,
         remove_return_annotations=True,
@@ -99,6 +99,6 @@ def _small(text: str) -> str:
         remove_annotations=annotations,
         remove_literal_statements=True,
         hoist_literals=False,
-        rename_locals=False,
+        rename_locals=True,
         rename_globals=False,
     )

@@ -1,12 +1,15 @@
 """Connections over HTTP, through the proxy that the environment names for a host."""
 
+import ssl
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from modelcar import trust
+from modelcar.errors import UsageError
 
 # A registry may assemble a blob of many gigabytes before it answers.
 _TIMEOUT: Final = urllib3.Timeout(connect=10, read=600)
@@ -42,10 +45,53 @@ def proxy_for(url: str) -> str:
 def _pool(proxy: str) -> urllib3.PoolManager:
     tls = trust.tls_context()
     options: dict[str, Any] = {"maxsize": 8, "retries": False, "timeout": _TIMEOUT}
-    if not proxy:
-        return urllib3.PoolManager(ssl_context=tls, **options)
-    user, at, _ = urlsplit(proxy).netloc.rpartition("@")
-    headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if at else None
-    return urllib3.ProxyManager(
-        proxy, proxy_headers=headers, ssl_context=tls, proxy_ssl_context=tls, **options
+    pool = (
+        _through(proxy, tls, options) if proxy else urllib3.PoolManager(ssl_context=tls, **options)
     )
+    pool.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return pool
+
+
+def _through(proxy: str, tls: ssl.SSLContext, options: dict[str, Any]) -> urllib3.ProxyManager:
+    try:
+        parts = urlsplit(proxy)
+        user, at, place = parts.netloc.rpartition("@")
+        if not parts.hostname or parts.port == 0 or parts.path.strip("/"):
+            raise ValueError
+    except ValueError:
+        why, remedy = "its value is no address", "write http://user:password@host:port, %-encoded"
+        raise UsageError("the proxy of HTTPS_PROXY or HTTP_PROXY", why, remedy) from None
+    headers = {"proxy-authorization": trust.basic(unquote(user))} if at else None
+    return urllib3.ProxyManager(
+        f"{parts.scheme}://{place}",
+        proxy_headers=headers,
+        ssl_context=tls,
+        proxy_ssl_context=tls,
+        **options,
+    )
+
+
+class _Lasting:
+    """Lets a peer pause while a body is sent: urllib3 gives it no longer than to connect."""
+
+    sock: Any
+
+    def endheaders(self, *arguments: Any, **options: Any) -> None:
+        super().endheaders(*arguments, **options)  # type: ignore[misc]
+        self.sock.settimeout(_TIMEOUT.read_timeout)
+
+
+class _Connection(_Lasting, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Lasting, HTTPSConnection):
+    pass
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection

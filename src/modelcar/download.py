@@ -7,7 +7,7 @@ from dataclasses import replace
 from modelcar.checksums import Check, verify
 from modelcar.errors import VerificationError
 from modelcar.hub import Hub
-from modelcar.parallel import in_parallel
+from modelcar.parallel import Stop, in_parallel
 from modelcar.progress import LogLines, Progress
 from modelcar.stamps import CheckedFiles
 from modelcar.supply import Supply
@@ -33,7 +33,8 @@ def download(
     """
     supply = Supply(plan.source.at(plan.commit), work, hub, keep=True)
     task = _Download(supply, work.checked_files(), progress or LogLines())
-    verified = files if plan.source.kind == "file" else in_parallel(task.bring, files)
+    from_hub = plan.source.kind != "file"
+    verified = in_parallel(task.bring, files, task.stop) if from_hub else files
     return Snapshot(
         source=plan.source,
         commit=plan.commit,
@@ -46,6 +47,7 @@ def download(
 class _Download:
     def __init__(self, supply: Supply, known: CheckedFiles, progress: Progress) -> None:
         self._supply, self._known, self._progress = supply, known, progress
+        self.stop = Stop()
 
     def bring(self, file: SourceFile) -> SourceFile:
         """Return the file once it lies verified in the work folder."""
@@ -63,7 +65,7 @@ class _Download:
     def _fetch(self, file: SourceFile) -> SourceFile:
         check = Check(file)
         with self._progress.transfer(f"download {file.path}", file.size) as advance:
-            for block in check.follow(self._supply.read(file, 0)):
+            for block in check.follow(self.stop.follow(self._supply.read(file, 0))):
                 advance(len(block))
         self._supply.done(file, check.sums)
         return replace(file, sha256=check.sums.sha256)

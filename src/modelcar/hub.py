@@ -23,7 +23,13 @@ from modelcar.values import Digest, ModelSource, SourceFile
 
 DEFAULT: Final = "https://huggingface.co"
 _TIMEOUT: Final = urllib3.Timeout(connect=10, read=60)
+_SMALL: Final = 64 << 20
+"""Bytes: the most that a file of words, an index or a config has."""
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
+_STRANGE: Final = (
+    *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
+    ReferenceError_,
+)
 _REMEDY: Final = "check the network, the proxy and HF_ENDPOINT"
 _BAD_TOKEN: Final = "Invalid credentials in Authorization header"  # noqa: S105  the Hub's words
 Response = urllib3.BaseHTTPResponse
@@ -57,14 +63,15 @@ class Hub:
         answer = retrying(lambda: self._get(source, url).data)
         try:
             return _listing(source, json.loads(answer))
-        except (ValueError, KeyError, TypeError, AttributeError, ReferenceError_) as error:
+        except _STRANGE as error:
             why = f"{self.endpoint} gave no answer of a Hub ({_line(error)})"
             raise SourceError(source.uri, why, "check HF_ENDPOINT and the proxy") from error
 
     def read(self, source: ModelSource, path: str) -> str:
         """Return the text of a small file at `source.revision`; raise SourceError."""
         url = self._resolve(source, path)
-        return retrying(lambda: self._get(source, url, path).data).decode(errors="replace")
+        data = retrying(lambda: self._small(source, url, path))
+        return data.decode(errors="replace")
 
     def open(self, source: ModelSource, file: SourceFile, start: int) -> Iterator[bytes]:
         """Yield the file's bytes from `start` on; a connection that breaks goes on where it broke.
@@ -85,6 +92,20 @@ class Hub:
 
         return ranged.read(ask, file.size, start, broken)
 
+    def _small(self, source: ModelSource, url: str, path: str) -> bytes:
+        response = self._get(source, url, path, stream=True)
+        try:
+            data = response.read(_SMALL + 1)
+        except HTTPError as error:
+            what = f"reading {path} of {source.uri}"
+            raise HubError(what, f"the connection broke ({_line(error)})", may_pass=True) from error
+        finally:
+            response.close()
+        if len(data) > _SMALL:
+            why = f"it has more than {_SMALL} bytes, and is read to choose the files"
+            raise SourceError(f"{path} of {source.uri}", why, "leave it out with --exclude")
+        return data
+
     def _resolve(self, source: ModelSource, path: str) -> str:
         revision = quote(source.revision, safe="")
         return f"{self.endpoint}/{source.location}/resolve/{revision}/{quote(path)}"
@@ -102,7 +123,7 @@ class Hub:
             if response.status not in _REDIRECTS:
                 break
             response.drain_conn()
-            url = urljoin(url, response.headers.get("Location", ""))
+            url = _joined(source, url, response.headers.get("Location", ""))
         if response.status in (200, 206):
             return response
         response.close()
@@ -190,6 +211,13 @@ def _compare_size(file: SourceFile, response: Response, start: int) -> None:
         why = f"the Hub sends {begin + int(length)} bytes, listed are {file.size}"
         remedy = "download again; if it stays so, the Hub's copy or a proxy is at fault"
         raise VerificationError(file.path, why, remedy)
+
+
+def _joined(source: ModelSource, url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise HubError(source.uri, "it sends on to what is no address", _REMEDY) from error
 
 
 def _line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from modelcar.oci.image import Descriptor, model_layer
 from modelcar.oci.reference import TagReference
 from modelcar.oci.store import ImageStore, open_store
 from modelcar.packing import Packing
-from modelcar.parallel import in_parallel
+from modelcar.parallel import Stop, in_parallel
 from modelcar.progress import Advance, LogLines, Progress
 from modelcar.publish import publish
 from modelcar.pushed import PushedImages
@@ -56,11 +56,10 @@ def push(
     foundation = bases.load(packing, store)
     pushes = [partial(task.layer, planned) for planned in made.layers]
     jobs: list[Callable[[], Pushed]] = [*foundation.copies, *pushes]
-    layers = in_parallel(lambda job: job(), jobs)
+    layers = in_parallel(lambda job: job(), jobs, task.stop)
     descriptors = [item.descriptor for item in layers[len(foundation.copies) :]]
     digest, changed = publish(store, foundation.bases, descriptors, made, target.tag)
-    if changed:
-        PushedImages.of(work).put(str(target.location), target.tag, digest, time.time())
+    _record(PushedImages.of(work), target, digest, changed)
     return BuiltImage(
         image=target.at(digest).image,
         reference=str(target),
@@ -83,11 +82,13 @@ class _Push:
         self._store, self._work, self._supply = store, work, supply
         self._progress, self._release = progress, release
         self._layers: KnownLayers = work.layers()
+        self.stop = Stop()
 
     def layer(self, planned: PlannedLayer) -> Pushed:
         """Return the layer once the target holds it: an earlier try may have brought it there."""
         paths = tuple(file.path for file in planned.files)
-        known = planned.known or self._layers.get(layer.key(planned.files))
+        own = None if planned.refuted else self._layers.get(layer.key(planned.files))
+        known = planned.known or own
         if known is not None and (planned.reused or self._store.has_blob(known.digest)):
             pushed = Pushed(model_layer(planned.files, known), paths, uploaded=False)
         else:
@@ -116,7 +117,8 @@ class _Push:
             shown = _Shown(advance)
 
             def stream(start: int) -> Iterator[bytes]:
-                return shown.follow(layer.stream(planned.files, read, start), start)
+                blocks = layer.stream(planned.files, read, start)
+                return shown.follow(self.stop.follow(blocks), start)
 
             digest = self._store.push_blob(Content(planned.size, stream), self._kept(planned))
         return self._remember(planned, checks, digest)
@@ -157,6 +159,12 @@ def _tensors(checks: Iterable[Check]) -> dict[str, int]:
     for check in checks:
         found.update(check.tensors)
     return dict(sorted(found.items()))
+
+
+def _record(pushed: PushedImages, target: TagReference, digest: Digest, changed: bool) -> None:
+    location = str(target.location)
+    if changed or pushed.when(location, digest) is None:
+        pushed.put(location, target.tag, digest, time.time())
 
 
 def _moved(layers: Sequence[Pushed], downloaded: int) -> Moved:

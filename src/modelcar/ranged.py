@@ -10,8 +10,8 @@ from urllib3.exceptions import HTTPError
 from modelcar.errors import ServerError
 from modelcar.retries import Patience
 
-BLOCK: Final = 1 << 18
-"""Bytes: small enough to stay in a core's cache while they are hashed and sent."""
+BLOCK: Final = 1 << 20
+"""Bytes: few enough for memory, so many that little time goes into passing them on."""
 _PART: Final = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 Response = urllib3.BaseHTTPResponse
 

@@ -46,9 +46,10 @@ class Supply:
     def read(self, file: SourceFile, start: int) -> Iterator[bytes]:
         """Yield the file's bytes from `start` on; raise SourceError when they cannot be had."""
         path = self.folder / file.path
-        if self._lies_here(file, path):
-            self._stamps.setdefault(file.path, Stamp.of(path))
-            return blocks(path, start)
+        with _explained(path):
+            if self._lies_here(file, path):
+                self._stamps.setdefault(file.path, Stamp.of(path))
+                return blocks(path, start)
         if self._hub is None:
             remedy = "run `modelcar download` into the same work folder first"
             raise VerificationError(file.path, f"it is not at {path}", remedy)
@@ -70,9 +71,12 @@ class Supply:
     def distrust(self, file: SourceFile) -> bool:
         """Take note that the file was wrong; return whether another source is left to try."""
         part = self._parts.pop(file.path, None)
-        if part is not None:
-            part.unlink(missing_ok=True)
         from_disk = self._stamps.pop(file.path, None) is not None
+        with _explained(self.folder):
+            if part is not None:
+                part.unlink(missing_ok=True)
+            if from_disk:
+                self.release(file)  # else the next run would read it, and find it wrong, again
         first = file.path not in self._distrusted
         self._distrusted.add(file.path)
         return first and self._hub is not None and from_disk and self._source.kind == "hf"
@@ -112,8 +116,8 @@ class Supply:
     @contextmanager
     def _part(self, file: SourceFile) -> Iterator[BinaryIO]:
         """Open what there is of the file, at its end; it is this process's own while it is open."""
-        folder = self._work.partial()
-        path = self._parts.get(file.path) or folder / str(file.checksum).replace(":", "-")
+        path = self._parts.get(file.path) or self._work.partial(file)
+        folder = path.parent
         with _explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             part = _locked(path) or _another(folder)

@@ -1,5 +1,6 @@
 """Whom to trust and with what: CA bundles, tokens and where they are read from."""
 
+import base64
 import functools
 import ipaddress
 import os
@@ -61,12 +62,35 @@ def hub_token() -> str:
 
     The names and places are huggingface_hub's.
     """
-    if named := os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN"):
-        return named.strip()
+    token = (os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or "").strip()
+    token = token or _kept_hub_token()
+    if token and not is_token(token):
+        why = "it holds a line break, a blank or a letter that no token has"
+        raise UsageError(
+            "the Hub's token", why, "write it again in HF_TOKEN or with `hf auth login`"
+        )
+    return token
+
+
+def basic(pair: str) -> str:
+    """Return the header's value for `user:password` as docker writes it, in UTF-8."""
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def is_token(text: str) -> bool:
+    """Return whether `text` may stand in a header; who refuses it must not repeat it."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _kept_hub_token() -> str:
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
     path = Path(os.environ.get("HF_TOKEN_PATH") or f"{home}/token").expanduser()
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    try:
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"token file {path}", why, "write it with `hf auth login`") from error
 
 
 def service_account_token() -> str:

@@ -39,7 +39,7 @@ def verified(plan: Plan, target: ImageStore) -> list[PlannedLayer]:
         if not item.reused or known is None or _is_right(item, known.digest, target):
             return item
         log.warning("layer %s is not what the source lists; it is built anew", known.digest)
-        return replace(item, known=None, reused=False)
+        return replace(item, known=None, reused=False, refuted=True)
 
     return in_parallel(read, plan.layers)
 

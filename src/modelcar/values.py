@@ -202,6 +202,8 @@ class PlannedLayer:
     known: KnownLayer | None = None
     reused: bool = False
     """Whether the target already holds it."""
+    refuted: bool = False
+    """Whether what the target holds was read and found wrong: nobody's record counts then."""
 
 
 @dataclass(frozen=True, slots=True)

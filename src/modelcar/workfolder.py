@@ -1,17 +1,31 @@
 """The folder that a run works in, on the PVC or on this machine, and what it remembers."""
 
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from modelcar import atomic, journal
 from modelcar.errors import SourceError
 from modelcar.stamps import CheckedFiles
-from modelcar.values import Digest, KnownLayer, ModelSource, Plan, from_json, to_json
+from modelcar.values import (
+    Digest,
+    KnownLayer,
+    ModelSource,
+    Plan,
+    SourceFile,
+    from_json,
+    to_json,
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +59,12 @@ class WorkFolder:
         text = json.dumps(to_json(plan), sort_keys=True)
         digest = Digest(hashlib.sha256(text.encode()).hexdigest())
         path = self._plan(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(path, text)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(path, text)
+        except OSError as error:
+            why, remedy = error.strerror or str(error), "free space there, or check its rights"
+            raise SourceError(f"work folder {self.root}", why, remedy) from error
         return digest
 
     def load(self, digest: Digest) -> Plan:
@@ -63,9 +81,10 @@ class WorkFolder:
     def _plan(self, digest: Digest) -> Path:
         return self.root / ".modelcar" / "plans" / f"{digest.hex}.json"
 
-    def partial(self) -> Path:
-        """Return where files lie that are not whole yet, each named by its checksum."""
-        return self.root / ".modelcar" / "partial"
+    def partial(self, file: SourceFile) -> Path:
+        """Return where the file lies while it is not whole: by its checksum and its path."""
+        name = hashlib.sha256(f"{file.checksum} {file.path}".encode()).hexdigest()
+        return self.root / ".modelcar" / "partial" / name
 
     def upload(self, location: str, key: Digest) -> "KeptUpload":
         """Return what is known of an upload of the layer `key` to `location`."""
@@ -78,22 +97,57 @@ class WorkFolder:
 
 
 class KeptUpload:
-    """The address of an upload that has begun, for the process that goes on with it."""
+    """The address of an upload that has begun, for the process that goes on with it.
+
+    One process has it at a time; another works without. So does who cannot write it: keeping is a
+    convenience.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file: IO[str] | None = None
+        self._mine = True
 
     def get(self) -> str:
-        """Return the address, nothing when there is none."""
-        return self._path.read_text(encoding="utf-8") if self._path.is_file() else ""
+        """Return the address, nothing when there is none, or when another process has it."""
+        with self._lenient():
+            if self._path.exists() and (file := self._opened()):
+                file.seek(0)
+                return file.read()
+        return ""
 
     def put(self, url: str) -> None:
         """Keep the address; an empty one ends it."""
-        if url:
+        with self._lenient():
+            if url and (file := self._opened()):
+                file.truncate(0)
+                file.write(url)
+                file.flush()
+            elif self._file is not None:
+                self._path.unlink(missing_ok=True)
+                self.close()
+
+    def close(self) -> None:
+        """Leave what is kept to the next process."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _opened(self) -> IO[str] | None:
+        if self._file is None and self._mine:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(self._path, url)
-        else:
-            self._path.unlink(missing_ok=True)
+            self._file = self._path.open("a+", encoding="utf-8", errors="replace")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return self._file
+
+    @contextmanager
+    def _lenient(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            log.info("an upload is not kept for a later run: %s", error)
+            self._mine = False
+            self.close()
 
 
 class KnownLayers:

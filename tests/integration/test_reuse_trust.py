@@ -174,3 +174,18 @@ def test_an_annotation_of_another_size_is_passed_over(
 ) -> None:
     evil = plant(target, hub, tmp_path / "look", size=4000)
     assert str(evil) not in digests(target.build(tmp_path / "mine", "--trust-target"))
+
+
+def test_a_layer_of_our_own_record_that_proves_wrong_is_built_anew(
+    tmp_path: Path, base: DigestReference, hub: HubServer
+) -> None:
+    argv = ["build", URI, "--to", "oci:layout:1", "--base", str(base), "--json"]
+    built = told(modelcar(tmp_path, *argv, HF_ENDPOINT=hub.url))
+    blob = tmp_path / "layout/blobs/sha256" / built["layers"][-1]["digest"].partition(":")[2]
+    blob.write_bytes(blob.read_bytes()[:-1] + b"\x01")
+
+    done = modelcar(tmp_path, *argv, "--verify-reused", HF_ENDPOINT=hub.url)
+
+    assert "it is built anew" in done.stderr
+    assert told(done)["digest"] == built["digest"]
+    assert told(done)["bytes"]["uploaded"] == built["layers"][-1]["size"]

@@ -165,13 +165,10 @@ def test_a_killed_download_goes_on_within_the_file(tmp_path: Path, hub: HubServe
     hub.requests.clear()
     partial = tmp_path / "work/.modelcar/partial"
     partial.mkdir(parents=True)
-    (sha256,) = [
-        str(file.sha256)
-        for file in Hub(hub.url).listing(ModelSource.parse(URI)).files
-        if file.path == WEIGHTS
-    ]
-    # What a killed process leaves: the bytes so far, under the file's checksum.
-    (partial / sha256.replace(":", "-")).write_bytes(FILES[WEIGHTS][:PART])
+    files = Hub(hub.url).listing(ModelSource.parse(URI)).files
+    (weights,) = [file for file in files if file.path == WEIGHTS]
+    # What a killed process leaves: the bytes so far.
+    WorkFolder(tmp_path / "work").partial(weights).write_bytes(FILES[WEIGHTS][:PART])
 
     done = told(modelcar(tmp_path, "download", URI, "--json", HF_ENDPOINT=hub.url))
 
@@ -187,7 +184,7 @@ def test_what_a_kill_left_damaged_is_fetched_anew(tmp_path: Path, hub: HubServer
     model = Model("tiny", "1", ModelSource.parse(URI))
     made = prepare(model, WorkFolder(tmp_path / "work"), Hub(hub.url), None, Packing())
     (weights,) = [file for file in made.files if file.path == WEIGHTS]
-    path = partial / str(weights.sha256).replace(":", "-")
+    path = WorkFolder(tmp_path / "work").partial(weights)
     path.write_bytes(FILES[WEIGHTS][:PART] + b"\x01")
 
     done = modelcar(tmp_path, "download", URI, HF_ENDPOINT=hub.url)
@@ -290,3 +287,58 @@ def test_sums_are_those_of_the_listing_though_the_upload_broke(
         done = build(tmp_path, hub, f"{proxy.host}/{repository}:1", base)
     refused(done, f"{WEIGHTS}: its sha256 is")
     assert OciRepository(Repository(oci_registry.host, repository)).manifest("1") is None
+
+
+def test_files_of_one_checksum_are_kept_both(tmp_path: Path, base: DigestReference) -> None:
+    files = {**tiny(), "a/config.json": b'{"same": 1}', "b/config.json": b'{"same": 1}'}
+    with HubServer({REPO: files}) as hub:
+        done = build(tmp_path, hub, "oci:layout:1", base, "--keep-files")
+    assert done.returncode == 0, done.stderr
+    assert snapshot(tmp_path) == chosen(files)
+
+
+def test_kept_files_are_not_fetched_twice_though_the_upload_broke(
+    tmp_path: Path,
+    base: DigestReference,
+    oci_registry: DockerRegistry,
+    repository: str,
+    hub: HubServer,
+) -> None:
+    hub.requests.clear()
+    with FaultyProxy(oci_registry.host, resumable=True) as proxy:
+        proxy.drop("PATCH", PART, of="upload")
+        target = f"{proxy.host}/{repository}:1"
+        built = told(build(tmp_path, hub, target, base, "--keep-files"))
+    assert (
+        sum(sent for *_, sent in asked(hub, WEIGHTS)) < LARGE + 16 * 1024 * 1024
+    )  # what was on its way
+    assert built["bytes"]["downloaded"] == sum(map(len, chosen(FILES).values()))
+    assert snapshot(tmp_path) == chosen(FILES)
+    assert not list((tmp_path / "work/.modelcar/partial").iterdir())
+
+
+def test_an_interrupt_ends_a_build_between_two_blocks(
+    tmp_path: Path,
+    base: DigestReference,
+    oci_registry: DockerRegistry,
+    repository: str,
+    hub: HubServer,
+) -> None:
+    with FaultyProxy(oci_registry.host) as proxy:
+        gate = proxy.stall("PATCH", PART, of="upload")
+        argv = ["build", URI, "--to", f"{proxy.host}/{repository}:1", "--base", str(base)]
+        environment = surroundings(tmp_path, HF_ENDPOINT=hub.url)
+        with subprocess.Popen([MODELCAR, *argv], cwd=tmp_path, env=environment) as process:
+            assert gate.reached.wait(60)
+            process.send_signal(signal.SIGINT)
+            gate.release()
+            process.wait(60)
+    assert process.returncode == 130
+    store = OciRepository(Repository(oci_registry.host, repository))
+    assert store.manifest("1") is None
+
+
+def test_a_token_that_is_none_is_refused_and_not_repeated(tmp_path: Path, hub: HubServer) -> None:
+    done = modelcar(tmp_path, "plan", URI, HF_ENDPOINT=hub.url, HF_TOKEN="hf_secret\nnote")
+    refused(done, "the Hub's token: it holds a line break", "HF_TOKEN", code=2)
+    assert "hf_secret" not in done.stderr

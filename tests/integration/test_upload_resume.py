@@ -1,10 +1,12 @@
 """An upload that broke goes on where the OCI registry says it stopped; bytes count at the proxy."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from modelcar.errors import OciRegistryError
 from modelcar.oci.content import Content
@@ -32,8 +34,10 @@ def proxy(oci_registry: DockerRegistry) -> Iterator[FaultyProxy]:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> KeptUpload:
-    return KeptUpload(tmp_path / "uploads" / "one")
+def kept(tmp_path: Path) -> Iterator[KeptUpload]:
+    upload = KeptUpload(tmp_path / "uploads" / "one")
+    yield upload
+    upload.close()
 
 
 class Source:
@@ -232,3 +236,53 @@ def test_content_that_ends_early_is_an_error_and_no_wait(
 ) -> None:
     with pytest.raises(Exception, match="it ended at byte 1000, before"):
         store(proxy, repository).push_blob(Content(SIZE, lambda start: [BLOB[start:1000]]))
+
+
+def test_quay_counts_the_bytes_where_others_name_the_last(
+    proxy: FaultyProxy, oci_registry: DockerRegistry, repository: str
+) -> None:
+    proxy.drop("PATCH", MIDDLE)
+    proxy.reword("GET", "Range", f"bytes=0-{MIDDLE}", part="/uploads/")
+    assert store(proxy, repository).push_blob(Source().content()) == DIGEST
+    assert proxy.received("PATCH") == SIZE
+    assert stands(oci_registry, repository)
+
+
+@pytest.mark.parametrize("status", [403, 405, 500])
+def test_an_upload_that_cannot_be_asked_for_wedges_no_run(
+    proxy: FaultyProxy, oci_registry: DockerRegistry, repository: str, kept: KeptUpload, status: int
+) -> None:
+    kept.put(f"http://{proxy.host}/v2/{repository}/blobs/uploads/0123")
+    proxy.fail("/uploads/0123", status, times=9, method="GET")
+    if status == 500:
+        with pytest.raises(OciRegistryError, match="HTTP 500"):
+            store(proxy, repository).push_blob(Source().content(), kept)
+        assert not kept.get()
+    assert store(proxy, repository).push_blob(Source().content(), kept) == DIGEST
+    assert stands(oci_registry, repository)
+
+
+def test_only_one_process_goes_on_with_an_upload(tmp_path: Path) -> None:
+    first, second = (KeptUpload(tmp_path / "uploads" / "one") for _ in range(2))
+    first.put("https://here")
+    assert second.get() == ""
+    second.put("https://there")
+    assert first.get() == "https://here"
+    first.put("")
+    second.close()
+    assert not list((tmp_path / "uploads").iterdir())
+
+
+def test_a_server_may_pause_for_longer_than_it_takes_to_connect(
+    oci_registry: DockerRegistry, repository: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelcar.connections._TIMEOUT", urllib3.Timeout(connect=0.2, read=60))
+    content = Content.of(BLOB * 16)  # more than the buffers of a connection hold
+    with FaultyProxy(oci_registry.host) as proxy:
+        gate = proxy.stall("PATCH", 1000)
+        pause = threading.Timer(1.0, gate.release)
+        pause.start()
+        store(proxy, repository).push_blob(content)
+        pause.join()
+        assert sent(proxy, "PATCH") == [202]
+        assert sent(proxy, "POST") == [202]

@@ -53,7 +53,7 @@ SERVING = Serving(
     pull_secret="pull",
 )
 KNOWN = KnownLayer(DIGEST, {"BF16": 3})
-LAYER = PlannedLayer((FILE,), 2048, KNOWN, reused=True)
+LAYER = PlannedLayer((FILE,), 2048, KNOWN, reused=True, refuted=True)
 FACTS = ModelFacts("apache-2.0", "awq 4-bit", "LlamaForCausalLM")
 IMAGE = ImageDigest("quay.io/org/name", DIGEST)
 STAGE = StageRecord("build", "failed", 1.5, 2.25, "line", "why", {"image": {"n": [1, None]}})

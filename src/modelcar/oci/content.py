@@ -1,7 +1,7 @@
 """A blob's bytes on their way: from any offset, as often as needed, hashed once."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Self
 
 from modelcar.errors import ImageError
@@ -21,7 +21,7 @@ class Content:
         """Return content that is in memory."""
         return cls(len(data), lambda start: [data[start:]])
 
-    def read(self, start: int = 0) -> Iterator[bytes]:
+    def read(self, start: int = 0) -> Generator[bytes]:
         """Yield the bytes from `start` on.
 
         What was not hashed yet is hashed on the way, also what lies before `start`: an upload
@@ -48,7 +48,7 @@ class Cursor:
 
     def __init__(self, content: Content, start: int) -> None:
         self.at = start
-        self._blocks, self._rest = iter(content.read(start)), b""
+        self._blocks, self._rest = content.read(start), b""
 
     def take(self, count: int) -> Iterator[bytes]:
         """Yield the next `count` bytes; raise ImageError when there are fewer."""
@@ -60,6 +60,14 @@ class Cursor:
             piece, self._rest = block[: stop - self.at], block[stop - self.at :]
             self.at += len(piece)
             yield piece
+
+    def close(self) -> None:
+        """Let go of what the content is read from; `at` stands nowhere then.
+
+        An error holds on to the frames it came through, and these to an open file or connection.
+        """
+        self._blocks.close()
+        self.at = -1
 
 
 def skip(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:

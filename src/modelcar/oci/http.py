@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
@@ -124,7 +124,17 @@ class Session:
 
         The token is for neither, and neither is asked where to get one.
         """
-        return url.startswith(f"{self._base()}/")
+        return bool(url) and _origin(url) == _origin(self._base())
+
+    def location(self, base: str, response: Response) -> str:
+        """Return the absolute address of the answer's `Location`; raise OciRegistryError."""
+        try:
+            url = urljoin(base, response.headers["Location"])
+            _origin(url)
+        except (KeyError, ValueError) as error:
+            what = f"answer of OCI registry {self.repository.host}"
+            raise OciRegistryError(what, "it names no place to go on", "look at its log") from error
+        return url
 
     def _once(
         self,
@@ -177,9 +187,16 @@ class Session:
         url = f"{challenge.parameters.get('realm', '')}?{urlencode(query)}"
         headers = {"Authorization": basic} if basic else {}
         answer = self._token(url, headers)
-        life = float(answer.get("expires_in") or 60)
+        named = answer.get("expires_in")
+        life = float(named) if isinstance(named, int | float) and named > 0 else 60.0
         self._expires = time.monotonic() + life - min(_TOKEN_MARGIN, life / 2)
-        return f"Bearer {answer.get('token') or answer.get('access_token', '')}"
+        return f"Bearer {self._sound(str(answer.get('token') or answer.get('access_token', '')))}"
+
+    def _sound(self, token: str) -> str:
+        if trust.is_token(token):
+            return token
+        what, remedy = f"logging in to {self.repository.host}", "look at its token service"
+        raise OciRegistryError(what, "its token service gave what is no token", remedy)
 
     def _token(self, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
         host = urlsplit(url).hostname or ""
@@ -194,7 +211,7 @@ class Session:
             raise self._refused("GET", url, response)
         try:
             answer = json.loads(response.data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             why = f"its token service {url.partition('?')[0]} did not answer with JSON"
             remedy = "a login page or a proxy may stand before it"
             raise OciRegistryError(f"logging in to {self.repository.host}", why, remedy) from error
@@ -204,8 +221,7 @@ class Session:
         credential = self._find(self.repository)
         if credential is None:
             return ""
-        pair = f"{credential.username}:{credential.password}"
-        return str(urllib3.make_headers(basic_auth=pair)["authorization"])
+        return trust.basic(f"{credential.username}:{credential.password}")
 
     def _base(self) -> str:
         if not self._root:
@@ -250,6 +266,12 @@ class Session:
         )
 
 
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port
+
+
 def _path(url: str) -> str:
     # Queries hold upload state and signatures that are nobody's to read.
     return urlsplit(url).path
@@ -265,7 +287,7 @@ def _codes(response: Response) -> str:
     try:
         errors = json.loads(response.data or b"{}").get("errors", [])
         texts = [f"{e.get('code')}: {e.get('message')}" for e in errors]
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError, HTTPError):
         return ""
     return f" ({'; '.join(texts)})" if texts else ""
 

@@ -30,6 +30,7 @@ from modelcar.values import Digest
 _ACCEPT: Final = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX))
 _BLOCK: Final = 1 << 20
 _NEXT: Final = re.compile(r'<([^>]+)>\s*;\s*rel="?next')
+_NOT_MOUNTED: Final = (400, 401, 403, 404, 405, 500, 501)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 log = logging.getLogger(__name__)
 
@@ -45,10 +46,14 @@ class OciRepository:
 
     def has_blob(self, digest: Digest) -> bool:
         """Return whether the repository holds the blob (HEAD)."""
-        url = self._session.url(f"blobs/{digest}")
-        # A registry that keeps blobs elsewhere redirects; it has the blob then.
-        response = self._session.retry("HEAD", url, accept=(200, 307, 302, 404))
-        return response.status != 404
+        try:
+            return self._has(digest)
+        except OciRegistryError as error:
+            if error.status not in (401, 403):
+                raise
+            # Quay lets nobody read a repository that is not there yet, but makes it for who pushes.
+            self._session.ask_to_push()
+            return self._has(digest)
 
     def push_blob(self, content: Content, kept: KeptUpload | None = None) -> Digest:
         """Upload the bytes and return their digest; a broken upload goes on where it can."""
@@ -70,13 +75,14 @@ class OciRepository:
 
     def tags(self) -> Iterator[str]:
         """Yield every tag, page by page; none for a repository that is not there yet."""
-        url = self._session.url("tags/list?n=1000")
-        while url:
+        url, seen = self._session.url("tags/list?n=1000"), set[str]()
+        while url and url not in seen:
+            seen.add(url)
             response = self._session.retry("GET", url, accept=(200, 404))
-            yield from self._json(response).get("tags") or ()
+            named = self._json(response).get("tags")
+            yield from [tag for tag in named if isinstance(tag, str)] if named else ()
             following = _NEXT.search(response.headers.get("Link", ""))
-            further = urljoin(url, following[1]) if following else ""
-            url = further if further != url else ""
+            url = urljoin(url, following[1]) if following else ""
 
     def manifest(self, name: str | Digest) -> RawManifest | None:
         """Return the manifest of a tag or digest, None when there is none."""
@@ -112,15 +118,20 @@ class OciRepository:
         try:
             response = self._session.retry("POST", url, body=b"", accept=(201, 202))
         except OciRegistryError as error:
-            if error.status not in (401, 403, 404):
+            if error.status not in _NOT_MOUNTED:
                 raise
             # Who may push here may still not read there with the same account.
             log.info("%s is not mounted from %s: %s", digest, source, error)
             self._session.ask_no_more(source.path)
             return False
         if response.status == 202:  # not mounted: an upload was opened instead
-            self._abandon(urljoin(url, response.headers["Location"]))
+            self._abandon(self._session.location(url, response))
         return response.status == 201
+
+    def _has(self, digest: Digest) -> bool:
+        url = self._session.url(f"blobs/{digest}")
+        # A registry that keeps blobs elsewhere redirects; it has the blob then.
+        return self._session.retry("HEAD", url, accept=(200, 307, 302, 404)).status != 404
 
     def _media_type(self, response: Response) -> str:
         named = response.headers.get("Content-Type", "").partition(";")[0].strip()
@@ -133,7 +144,7 @@ class OciRepository:
             answer = json.loads(response.data)
             if isinstance(answer, dict):
                 return answer
-        except ValueError:
+        except (ValueError, RecursionError):
             pass  # the one message below serves every fault
         named = response.headers.get("Content-Type", "").partition(";")[0].strip()
         why = f"the answer is {named or 'of no type'}, not what an OCI registry says"
@@ -151,5 +162,5 @@ class OciRepository:
             if response.status == 200:
                 return response
             response.drain_conn()
-            url = urljoin(url, response.headers["Location"])
+            url = self._session.location(url, response)
         raise OciRegistryError(f"reading from {self._repository}", "it redirects without end")

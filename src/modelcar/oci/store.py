@@ -39,6 +39,9 @@ class KeptUpload(Protocol):
     def put(self, url: str) -> None:
         """Keep the address; an empty one ends it."""
 
+    def close(self) -> None:
+        """Leave what is kept to the next process."""
+
 
 class ImageStore(Protocol):
     """One place that holds images: a repository, or a layout folder."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from modelcar.errors import OciRegistryError, VerificationError
 from modelcar.oci.content import Content, Cursor
@@ -20,9 +20,8 @@ from modelcar.retries import Patience
 from modelcar.values import Digest
 
 _BYTES: Final = "application/octet-stream"
-_RANGE: Final = re.compile(r"(?:bytes=)?0-(\d+)")
-_LOST: Final = (400, 404, 416)
-"""How registries say that an upload is unknown, expired, or not where we believe it to be."""
+_RANGE: Final = re.compile(r"(bytes=)?0-(\d{1,18})")
+_CODES: Final = ("BLOB_UPLOAD", "DIGEST_INVALID", "RANGE_INVALID")
 _NO_PATCH: Final = (405, 501)
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,8 @@ class Upload:
         self._session, self._content, self._chunk = session, content, chunk
         self._kept = kept
         self._cursor = Cursor(content, 0)
-        self._reached, self._whole, self._resumed = 0, False, False
+        self._reached = 0
+        self._whole = self._resumed = self._asking = False
         url = kept.get() if kept else ""
         self._url = url if session.is_own(url) else ""
 
@@ -47,17 +47,31 @@ class Upload:
         cancelled, so that the registry never holds it as a blob.
         """
         patience = Patience()
-        while True:
-            try:
-                return self._try()
-            except OciRegistryError as error:
-                if self._url and error.status in _LOST:
-                    self._at("")
-                    error.may_pass = True  # by starting this blob again
-                patience.wait(error, self._reached)
-            except VerificationError:
-                self._cancel()
-                raise
+        try:
+            while True:
+                try:
+                    return self._try()
+                except OciRegistryError as error:
+                    self._after(error, patience)
+                except VerificationError:
+                    self._cancel()
+                    raise
+        finally:
+            self._cursor.close()
+            if self._kept:
+                self._kept.close()
+
+    def _after(self, error: OciRegistryError, patience: Patience) -> None:
+        self._cursor.close()
+        if self._url and (_is_lost(error) or (self._asking and not error.may_pass)):
+            self._at("")
+            error.may_pass = True  # by starting this blob again
+        try:
+            patience.wait(error, self._reached)
+        except OciRegistryError:
+            if self._asking:
+                self._at("")  # else the next process would end here too
+            raise
 
     def _try(self) -> Digest:
         if self._whole and self._stands():
@@ -79,12 +93,14 @@ class Upload:
         least = response.headers.get("OCI-Chunk-Min-Length", "")
         if self._chunk and least.isdecimal():
             self._chunk = max(self._chunk, int(least))
-        self._at(urljoin(url, response.headers["Location"]))
+        self._at(self._session.location(url, response))
 
     def _acknowledged(self) -> int:
         """Ask how many bytes the registry holds; 0 and no upload when it cannot go on."""
+        self._asking = True
         response = self._session.send("GET", self._url, accept=(200, 202, 204))
-        held = _held(response)
+        self._asking = False
+        held = _held(response, asked=True)
         if held is None or held > self._content.size:
             self._at("")
             return 0
@@ -156,8 +172,8 @@ class Upload:
         return self._content.digest
 
     def _follow(self, response: Response) -> None:
-        if location := response.headers.get("Location"):
-            self._at(urljoin(self._url, location))
+        if "Location" in response.headers:
+            self._at(self._session.location(self._url, response))
 
     def _at(self, url: str) -> None:
         self._url = url
@@ -165,7 +181,18 @@ class Upload:
             self._kept.put(url)
 
 
-def _held(response: Response) -> int | None:
-    """Return how many bytes `Range: 0-N` says the registry holds; None when it does not say."""
+def _is_lost(error: OciRegistryError) -> bool:
+    """Tell whether the upload is unknown, expired, or not where we believe it to be."""
+    coded = error.status == 400 and any(code in error.why for code in _CODES)
+    return coded or error.status in (404, 416)
+
+
+def _held(response: Response, asked: bool = False) -> int | None:
+    """Return how many bytes `Range: 0-N` says the registry holds; None when it does not say.
+
+    N is the last byte. But Quay, `asked` for an upload, writes `bytes=0-N` with N bytes.
+    """
     match = _RANGE.fullmatch(response.headers.get("Range", "").strip())
-    return int(match[1]) + 1 if match else None
+    if match is None or (match[1] and not asked):
+        return None
+    return int(match[2]) + (0 if match[1] else 1)
