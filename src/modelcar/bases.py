@@ -7,7 +7,7 @@ from functools import partial
 
 from modelcar.errors import ImageError
 from modelcar.oci import base as oci_base
-from modelcar.oci.content import Content, skip
+from modelcar.oci.content import Content, brought, skip
 from modelcar.oci.image import Base, Descriptor
 from modelcar.oci.platform import AMD64, Platform
 from modelcar.oci.reference import SCRATCH, parse
@@ -58,7 +58,7 @@ def _copy(item: Descriptor, source: ImageStore, target: ImageStore) -> Pushed:
     if target.has_blob(item.digest) or target.mount_blob(item.digest, source.location):
         return Pushed(item, (), uploaded=False)
     content = Content(item.size, lambda start: skip(source.open_blob(item.digest), start))
-    digest = target.push_blob(content)
+    digest = target.push_blob(brought(content))
     if digest != item.digest:
         raise ImageError(f"base layer {item.digest}", f"it arrived as {digest}", "run it again")
     return Pushed(item, (), uploaded=True)

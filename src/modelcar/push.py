@@ -12,7 +12,7 @@ from modelcar.bases import Pushed
 from modelcar.checksums import Check
 from modelcar.errors import VerificationError
 from modelcar.oci import layer
-from modelcar.oci.content import Content
+from modelcar.oci.content import Content, brought
 from modelcar.oci.image import Descriptor, model_layer
 from modelcar.oci.reference import TagReference
 from modelcar.oci.store import ImageStore, open_store
@@ -120,7 +120,9 @@ class _Push:
                 blocks = layer.stream(planned.files, read, start)
                 return shown.follow(self.stop.follow(blocks), start)
 
-            digest = self._store.push_blob(Content(planned.size, stream), self._kept(planned))
+            digest = self._store.push_blob(
+                brought(Content(planned.size, stream)), self._kept(planned)
+            )
         return self._remember(planned, checks, digest)
 
     def _kept(self, planned: PlannedLayer) -> KeptUpload | None:

@@ -236,7 +236,7 @@ def test_a_build_that_was_killed_goes_on_to_the_same_digest(
     layout: DigestReference,
 ) -> None:
     with FaultyProxy(oci_registry.host) as proxy:
-        proxy.drop("PATCH", after=4096, hold=True)
+        proxy.drop("PUT", after=4096, hold=True)
         argv = ["build", MODEL, "--to", f"{proxy.host}/{repository}:1", "--base", str(base)]
         environment = surroundings(tmp_path, HF_ENDPOINT=hub.url)
         with subprocess.Popen([MODELCAR, *argv], cwd=tmp_path, env=environment) as process:
@@ -290,7 +290,6 @@ def test_bytes_changed_on_disk_are_noticed_and_fetched_again(
     asked = [line for line in oci_registry.asked() if f"/{repository}/blobs/uploads" in line]
     committed = [line for line in asked if line.startswith("PUT")]
     assert len(committed) == 3, "the base layer, the files, the config"
-    assert len([line for line in asked if line.startswith("DELETE")]) == 1
 
 
 def test_bytes_changed_in_a_folder_are_refused(

@@ -110,7 +110,8 @@ def test_a_refusal_is_one_clear_error(
         proxy.fail("", status, method="PATCH")
 
     # More than the buffers of a connection hold, so that the client is still sending.
-    content = Content.of(BLOB * 16)
+    large = BLOB * 16
+    content = Content(len(large), lambda start: [large[start:]])
     store = OciRepository(Repository(proxy.host, repository))
     with pytest.raises(OciRegistryError) as caught:
         store.push_blob(content)

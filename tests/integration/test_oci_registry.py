@@ -84,7 +84,8 @@ def log_in(auth_file: Path, host: str, password: str = PASSWORD) -> None:
 
 
 def push(host: str, path: str) -> Digest:
-    return OciRepository(Repository(host, path)).push_blob(Content.of(BLOB))
+    content = Content(len(BLOB), lambda start: [BLOB[start:]])
+    return OciRepository(Repository(host, path)).push_blob(content)
 
 
 def build(folder: Path, target: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -277,7 +277,8 @@ def test_a_server_may_pause_for_longer_than_it_takes_to_connect(
     oci_registry: DockerRegistry, repository: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("modelcar.connections._TIMEOUT", urllib3.Timeout(connect=0.2, read=60))
-    content = Content.of(BLOB * 16)  # more than the buffers of a connection hold
+    large = BLOB * 16  # more than the buffers of a connection hold
+    content = Content(len(large), lambda start: [large[start:]])
     with FaultyProxy(oci_registry.host) as proxy:
         gate = proxy.stall("PATCH", 1000)
         pause = threading.Timer(1.0, gate.release)
@@ -286,3 +287,12 @@ def test_a_server_may_pause_for_longer_than_it_takes_to_connect(
         pause.join()
         assert sent(proxy, "PATCH") == [202]
         assert sent(proxy, "POST") == [202]
+
+
+def test_what_is_in_memory_goes_in_one_put(
+    proxy: FaultyProxy, oci_registry: DockerRegistry, repository: str
+) -> None:
+    assert store(proxy, repository).push_blob(Content.of(BLOB)) == DIGEST
+    assert sent(proxy, "PATCH") == []
+    assert proxy.received("PUT") == SIZE
+    assert stands(oci_registry, repository)

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Self
+from typing import Final, Self
 
 from modelcar.errors import ImageError
 from modelcar.values import Digest
+
+_SMALL: Final = 4 << 20
 
 
 class Content:
@@ -13,13 +15,17 @@ class Content:
 
     def __init__(self, size: int, read: Callable[[int], Iterable[bytes]]) -> None:
         self.size = size
+        self.held = False
+        """Whether all of it is in memory, so that its digest is had for nothing."""
         self._read = read
         self._sha256, self._hashed = hashlib.sha256(), 0
 
     @classmethod
     def of(cls, data: bytes) -> Self:
         """Return content that is in memory."""
-        return cls(len(data), lambda start: [data[start:]])
+        content = cls(len(data), lambda start: [data[start:]])
+        content.held = True
+        return content
 
     def read(self, start: int = 0) -> Generator[bytes]:
         """Yield the bytes from `start` on.
@@ -41,6 +47,11 @@ class Content:
         for _ in self.read(self.size) if self._hashed < self.size else ():
             pass
         return Digest(self._sha256.hexdigest())
+
+
+def brought(content: Content) -> Content:
+    """Return content that is small in memory, so that one request less carries it."""
+    return Content.of(b"".join(content.read())) if content.size <= _SMALL else content
 
 
 class Cursor:

@@ -97,17 +97,23 @@ class OciRepository:
         return found
 
     def put_manifest(self, manifest: RawManifest, tag: str) -> None:
-        """Store the manifest by its digest, then under `tag` unless that is empty."""
+        """Store the manifest under `tag`, or by its digest alone when that is empty.
+
+        A push by tag stores it by its digest too. OpenShift's own registry makes the image stream
+        at a push by tag only.
+        """
         self._session.ask_to_push()
-        for name in (str(manifest.digest), tag):
-            if name:
-                self._session.retry(
-                    "PUT",
-                    self._session.url(f"manifests/{name}"),
-                    headers={"Content-Type": manifest.media_type},
-                    body=manifest.content,
-                    accept=(201, 202),
-                )
+        response = self._session.retry(
+            "PUT",
+            self._session.url(f"manifests/{tag or manifest.digest}"),
+            headers={"Content-Type": manifest.media_type},
+            body=manifest.content,
+            accept=(201, 202),
+        )
+        stored = response.headers.get("Docker-Content-Digest", str(manifest.digest))
+        if stored != str(manifest.digest):
+            why = f"it was stored as {stored}, not as {manifest.digest}"
+            raise ImageError(f"manifest of {self._repository}", why, "the registry changes images")
 
     def mount_blob(self, digest: Digest, source: Location) -> bool:
         """Take the blob over from another repository of this registry; False if it must move."""

@@ -67,7 +67,7 @@ class ImageStore(Protocol):
         """Return the manifest of a tag or digest, None when there is none."""
 
     def put_manifest(self, manifest: RawManifest, tag: str) -> None:
-        """Store the manifest by its digest, then under `tag` unless that is empty."""
+        """Store the manifest, under `tag` unless that is empty; its digest names it always."""
 
     def mount_blob(self, digest: Digest, source: Location) -> bool:
         """Take a blob over from another repository of the same registry; False if it must move."""

@@ -80,10 +80,15 @@ class Upload:
         at = self._acknowledged() if self._url else 0
         if not self._url:
             self._open()
-        if self._patched(at):
+        if self._content.held and not at:
+            self._commit_at_once()
+        elif self._patched(at):
             self._whole = True
             self._commit()
         else:
+            log.info("the OCI registry takes no PATCH: what goes in one PUT is read twice")
+            self._at("")
+            self._open()
             self._commit_at_once()
         return self._done()
 
@@ -151,9 +156,6 @@ class Upload:
     def _commit_at_once(self) -> None:
         """Send all in the closing PUT; its address has the digest, so all is read before."""
         size = self._content.size
-        log.info("the OCI registry takes no PATCH: %d bytes are read twice", size)
-        self._at("")
-        self._open()
         self._commit(lambda: self._read(0, size), size)
 
     def _stands(self) -> bool:
