@@ -144,8 +144,8 @@ def allow_listing(kube: KubeServer, namespace: str) -> None:
 def test_what_inference_services_name_stays(
     tmp_path: Path, kube: KubeServer, namespace: str, place: str, build: Build
 ) -> None:
-    by_digest, by_tag, by_argument, free, newest = map(build, ("1", "2", "3", "4", "5"))
     index = build("0.1", *BOTH)
+    by_digest, by_tag, by_argument, free, newest = map(build, ("1", "2", "3", "4", "5"))
     path = place.partition("/")[2]
     serve(kube, namespace, "digest", vllm(f"oci://{place}@{by_digest}"))
     serve(kube, namespace, "tag", vllm(f"oci://oci-registry.svc:5000/{path}:2"))
