@@ -1,7 +1,7 @@
 """The base images of a build: one for each platform, their layers brought to the target."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,13 +45,7 @@ def load(packing: Packing, target: ImageStore) -> Foundation:
     loaded = (oci_base.load(store, reference, platform) for platform in platforms)
     bases = tuple({base.platform: base for base in loaded}.values())  # v8 is all of arm64
     distinct = {item.digest: item for base in bases for item in base.layers}
-    return Foundation(bases, _copies(tuple(distinct.values()), store, target))
-
-
-def _copies(
-    layers: Sequence[Descriptor], source: ImageStore, target: ImageStore
-) -> tuple[Callable[[], Pushed], ...]:
-    return tuple(partial(_copy, item, source, target) for item in layers)
+    return Foundation(bases, tuple(partial(_copy, x, store, target) for x in distinct.values()))
 
 
 def _copy(item: Descriptor, source: ImageStore, target: ImageStore) -> Pushed:

@@ -173,13 +173,13 @@ class Hub:
 
     def _unwell(self, what: str, response: Response, may_pass: bool) -> HubError:
         # Elsewhere it is a signed address that may have run out; the next try gets a new one.
-        status = response.status
+        status, remedy = response.status, "try again later"
+        if status == 429:
+            remedy += "; HF_TOKEN raises the rate limit"
         return HubError(
             what,
             f"HTTP {status} from {self.endpoint}",
-            "try again later; HF_TOKEN raises the rate limit"
-            if status == 429
-            else "try again later",
+            remedy,
             status=status,
             may_pass=may_pass or status in TRANSIENT,
             retry_after=response.headers.get("Retry-After"),

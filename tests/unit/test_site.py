@@ -4,6 +4,7 @@ import pytest
 
 from modelcar import images
 from modelcar.errors import CatalogError
+from modelcar.packing import Packing
 from modelcar.site import Images, Site, load_site
 
 DIGEST = "sha256:" + "a" * 64
@@ -27,6 +28,9 @@ hub: http://127.0.0.1:8080/hub
 images:
   base: quay.io/org/base@{DIGEST}
   python: quay.io/org/python:3.12
+platforms: [linux/amd64, linux/arm64]
+chunk_size: 100Mi
+max_layer_size: 20G
 """
     assert load(tmp_path, text) == Site(
         oci_registry="registry.example.com:5000/models",
@@ -37,7 +41,19 @@ images:
         pvc="work",
         hub="http://127.0.0.1:8080/hub",
         images=Images(f"quay.io/org/base@{DIGEST}", "quay.io/org/python:3.12", images.SKOPEO),
+        platforms=("linux/amd64", "linux/arm64"),
+        chunk_size="100Mi",
+        max_layer_size="20G",
     )
+
+
+def test_images_are_made_as_the_site_says_unless_the_command_line_does(tmp_path: Path) -> None:
+    text = "platforms: [linux/arm64]\nchunk_size: 100Mi\nmax_layer_size: 20G\n"
+    site = load(tmp_path, f"{text}images: {{base: scratch}}\n")
+    there = Packing("scratch", ("linux/arm64",), chunk=100 * 2**20, max_layer=20 * 10**9)
+    assert site.packing(Packing()) == there
+    given = Packing("oci:base:1", ("linux/amd64",), chunk=2**23, max_layer=5, keep=True)
+    assert site.packing(given) == given
 
 
 def test_absent_fields_mean_none_and_the_pinned_images(tmp_path: Path) -> None:
@@ -105,6 +121,8 @@ FAULTS = [
     ("oci_registy: quay.io/org", "oci_registy: unknown field; did you mean oci_registry?"),
     ("base: x", "base: unknown field; did you mean images.base?"),
     ("namespace: 12", 'namespace: 12 is not text to YAML; quote it: "12"'),
+    ("chunk_size: 1Mi", "chunk_size: '1Mi' is below 5Mi; 100Mi suits most OCI registries"),
+    ("max_layer_size: 20GB", "max_layer_size: '20GB' is not a quantity; try 20Gi"),
     ("images: none", "images: 'none' is not a mapping; write `field: value` lines below it"),
 ]
 
