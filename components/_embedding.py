@@ -87,7 +87,10 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def _small(text: str) -> str:
-    """Return `text` without docstrings, comments and annotations; local names become short."""
+    """Return `text` without docstrings, comments and annotations; local names become short.
+
+    So do those with an underscore, which by our rules no other module uses.
+    """
     annotations = RemoveAnnotationsOptions(
         remove_variable_annotations=True,
         remove_return_annotations=True,
@@ -100,5 +103,19 @@ def _small(text: str) -> str:
         remove_literal_statements=True,
         hoist_literals=False,
         rename_locals=True,
-        rename_globals=False,
+        rename_globals=True,
+        preserve_globals=sorted(_public(ast.parse(text))),
     )
+
+
+def _public(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                names.add(name)
+            case ast.ClassDef(name=name) | ast.Name(id=name):
+                names.add(name)
+            case ast.alias(name=name, asname=other):
+                names.add(other or name.partition(".")[0])
+    return {name for name in names if not name.startswith("_")}

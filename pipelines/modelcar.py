@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from kfp import dsl, kubernetes
 
+from components._sharing import share_executors
 from components.build.component import build
 from components.deploy.component import deploy
 from components.download.component import download
@@ -57,6 +58,8 @@ def modelcar(
     registry: str = "",
     mirror_to: str = "",
     model_registry_url: str = "",
+    move_version: str = "false",
+    follow: str = "false",
     gpu_count: str = "1",
     cpu_request: str = "4",
     memory_request: str = "32Gi",
@@ -84,6 +87,8 @@ def modelcar(
         registry: Where the image goes, host/namespace. Empty: the cluster's internal registry.
         mirror_to: Where it is copied to, host/namespace. Empty: no mirror.
         model_registry_url: The Model Registry. Empty: the secret model-registry-config, or none.
+        move_version: true moves the version when it points at another digest.
+        follow: true registers VERSION-COMMIT7, for a branch that moves.
         gpu_count: GPUs of the inference service.
         cpu_request: Its CPU, a Kubernetes quantity.
         memory_request: Its memory, a Kubernetes quantity.
@@ -134,19 +139,21 @@ def modelcar(
                 destination_tls_verify=built.outputs["destination_tls_verify"],
             )
         )
-        registered = _task(
-            register(
-                **source,
-                description=model_description,
-                reference=built.outputs["reference"],
-                image_layers=built.outputs["image_layers"],
-                image_bytes=built.outputs["image_bytes"],
-                mirror_destination=built.outputs["mirror_destination"],
-                mirror_digest=mirrored.outputs["digest"],
-                model_registry_url=model_registry_url,
-                workdir=workdir,
-            )
-        )
+        registering: dict[str, Any] = {
+            **source,
+            "description": model_description,
+            "plan_sha256": fetched.output,
+            "reference": built.outputs["reference"],
+            "image_facts": built.outputs["image_facts"],
+            "mirror_destination": built.outputs["mirror_destination"],
+            "mirror_digest": mirrored.outputs["digest"],
+            "model_registry_url": model_registry_url,
+            "move_version": move_version,
+            "follow": follow,
+            "run_name": dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+            "workdir": workdir,
+        }
+        registered = _task(register(**registering))
         deployed = _task(
             deploy(
                 **source,
@@ -168,10 +175,16 @@ def modelcar(
                 workdir=workdir,
             )
         )
-        for task in (planned, fetched, built, registered, deployed):
+        verified = _task(register(**registering, endpoint=deployed.output))
+        verified.set_display_name("verify")
+        for task in (planned, fetched, built, registered, deployed, verified):
             _mount(task, pvc_name)
         for task in (planned, fetched):
             _hub_token(task)
         for task in (fetched, built, mirrored):
             _registry_auth(task)
-        _secret(registered, "model-registry-config", MODEL_REGISTRY)
+        for task in (registered, verified):
+            _secret(task, "model-registry-config", MODEL_REGISTRY)
+
+
+share_executors(modelcar)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
-from modelcar.records import summary
+from modelcar.run_summary import summary
 from modelcar.values import (
     BuiltImage,
     Digest,

@@ -21,7 +21,7 @@ def build(
     "Built",
     [
         ("reference", str),
-        ("image_layers", str),
+        ("image_facts", str),
         ("image_bytes", str),
         ("mirror_source", str),
         ("mirror_destination", str),
@@ -30,12 +30,14 @@ def build(
     ],
 ):
     """Push the image, and say by digest where it stands and where it is to be mirrored."""
+    import json
+
     from modelcar import outcome, parameters, skopeo_copy
     from modelcar.packing import Packing
     from modelcar.push import push
     from modelcar.supply import Supply
     from modelcar.task import task, work_folder
-    from modelcar.values import Digest
+    from modelcar.values import Digest, to_json
 
     with task("build", workdir) as record:
         model = parameters.model(hf_repo, commit, model_name, model_version)
@@ -45,5 +47,5 @@ def build(
         made, supply = work.load(Digest.parse(plan_sha256)), Supply(model.source, work)
         built = push(made, target, work, supply, Packing(base=base_image))
         record.done(built, outcome.build(built))
-    sizes = (str(len(built.layers)), str(sum(layer.size for layer in built.layers)))
-    return (str(built.image), *sizes, *skopeo_copy.endpoints(built.image, mirror or target))
+    facts = (json.dumps(to_json(built.facts)), str(built.facts.size))
+    return (str(built.image), *facts, *skopeo_copy.endpoints(built.image, mirror or target))

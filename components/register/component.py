@@ -1,4 +1,4 @@
-"""The pipeline's face of register."""
+"""The pipeline's face of register, before the image is deployed and after it answered."""
 
 from typing import NamedTuple
 
@@ -12,32 +12,43 @@ def register(
     model_name: str,
     model_version: str,
     description: str,
+    plan_sha256: str,
     reference: str,
-    image_layers: str,
-    image_bytes: str,
+    image_facts: str,
     mirror_destination: str,
     mirror_digest: str,
     model_registry_url: str,
+    move_version: str,
+    follow: str,
+    run_name: str,
     workdir: str,
+    endpoint: str = "",
 ) -> NamedTuple(  # type: ignore[valid-type]
     "Registered", [("registered_model_id", str), ("model_version_id", str)]
 ):
-    """Compare the mirror's digest, then find or create the model version of the image."""
-    from modelcar import outcome, parameters
-    from modelcar.mirrored import mirrored
-    from modelcar.model_registry import configured
-    from modelcar.register import register as stage
-    from modelcar.task import MODEL_REGISTRY, task
-    from modelcar.values import ImageFacts
+    """Find or create the model version of the image; with an endpoint, record that it answered.
 
-    image, copy = mirrored(reference, mirror_destination, mirror_digest, workdir)
-    with task("register", workdir) as record:
-        model = parameters.model(hf_repo, commit, model_name, model_version, description)
-        connection = configured(model_registry_url, folder=MODEL_REGISTRY)
-        if connection is None:
-            record.skip("no model registry is named")
-            return "", ""
-        facts = ImageFacts(commit or None, int(image_layers), int(image_bytes))
-        version = stage(connection, model, image, facts, mirror=copy)
-        record.done(version, outcome.register(version))
-    return version.registered_model_id, version.version_id
+    The first time it also compares the mirror's digest.
+    """
+    from modelcar.mirrored import mirrored
+    from modelcar.registration import Asked, verify
+    from modelcar.registration import register as stage
+
+    asked = Asked(
+        hf_repo,
+        commit,
+        model_name,
+        model_version,
+        description,
+        plan_sha256,
+        reference,
+        image_facts,
+        model_registry_url,
+        move_version,
+        follow,
+        run_name,
+        workdir,
+    )
+    if endpoint:
+        return verify(asked, endpoint)
+    return stage(asked, mirrored(reference, mirror_destination, mirror_digest, workdir))

@@ -16,11 +16,11 @@ def report(
     """Publish the run's records as a page and as Markdown."""
     from pathlib import Path
 
-    from modelcar import records
     from modelcar import report as stage
+    from modelcar import run_summary
     from modelcar.task import run_id, work_folder
 
-    stages = records.read(work_folder(workdir).root, run_id())
-    run = records.summary(model_name, model_version, stages)
+    stages = run_summary.read(work_folder(workdir).root, run_id())
+    run = run_summary.summary(model_name, model_version, stages)
     Path(page.path).write_text(stage.html(run), encoding="utf-8")
     Path(summary.path).write_text(stage.markdown(run), encoding="utf-8")

@@ -1,6 +1,7 @@
 """From a model to an image: plan, then stream from the source into the target."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from modelcar import plan
@@ -12,7 +13,7 @@ from modelcar.prepare import prepare
 from modelcar.progress import Progress
 from modelcar.push import push
 from modelcar.supply import Supply
-from modelcar.values import BuiltImage, Model
+from modelcar.values import BuiltImage, Digest, Model
 from modelcar.workfolder import WorkFolder
 
 
@@ -23,6 +24,7 @@ def build(
     hub: Hub,
     packing: Packing = DEFAULT,
     progress: Progress | None = None,
+    named: Sequence[Digest] = (),
 ) -> BuiltImage:
     """Plan, push the image, and return its digest.
 
@@ -30,7 +32,7 @@ def build(
     SourceError, VerificationError or ImageError.
     """
     began = time.monotonic()
-    made = prepare(model, work, hub, open_store(target.location), packing)
+    made = prepare(model, work, hub, open_store(target.location), packing, named)
     plan.warn(made)
     supply = Supply(made.source.at(made.commit), work, hub, keep=bool(packing.keep))
     built = push(made, target, work, supply, packing, progress)

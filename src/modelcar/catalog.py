@@ -21,14 +21,14 @@ def load(path: Path, *, pinned: bool = True) -> Model:
     return _model(faults.read(path), pinned=pinned)
 
 
-def find(model: str, folder: Path = Path("models")) -> Model:
-    """Return the model of a catalog name, a path to a catalog file, or a URI.
+def find(model: str, folder: Path = Path("models"), *, pinned: bool = True) -> Model:
+    """Return the model of a catalog name, a path to a catalog file, or a URI, as `load` does.
 
     Raises CatalogError, and ReferenceError_ for a URI that cannot be read.
     """
     if "://" in model:
         return model_of(model)
-    return load(path_of(model, folder))
+    return load(path_of(model, folder), pinned=pinned)
 
 
 def path_of(model: str, folder: Path = Path("models")) -> Path:

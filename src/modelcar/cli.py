@@ -1,11 +1,12 @@
 """The command line: verbs parse, call and print. Heavy modules are imported by the verb."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelcar import __version__
+from modelcar.cli_model_registry import archive, register, restore, versions
 from modelcar.cli_options import (
     REFERENCE,
     Group,
@@ -13,16 +14,20 @@ from modelcar.cli_options import (
     common_options,
     image_option,
     model_options,
-    model_registry_option,
+    model_registry_options,
     show,
     show_json,
     shown_progress,
+    site_file,
     work_folder,
     workdir_option,
 )
 from modelcar.cli_packing import packing_options, reuse_options
 from modelcar.cli_prune import prune
 from modelcar.packing import Packing
+
+if TYPE_CHECKING:
+    from modelcar.model_registry import Connection
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,19 +71,27 @@ def pin(model: str, as_json: bool) -> None:
 @model_options
 @click.option("--to", "target", metavar="REF", help=f"Compare with this target: {REFERENCE}.")
 @reuse_options
+@model_registry_options
 @workdir_option
 def plan(
-    target: str | None, packing: Packing, workdir: Path | None, as_json: bool, **selection: Any
+    target: str | None,
+    packing: Packing,
+    connection: "Connection | None",
+    workdir: Path | None,
+    as_json: bool,
+    **selection: Any,
 ) -> None:
     """Show what MODEL's image would hold and what would move; no weight byte moves."""
-    from modelcar import cli_json, terminal
+    from modelcar import cli_json, earlier_images, terminal
     from modelcar.hub import Hub
     from modelcar.oci.reference import parse_tag
     from modelcar.oci.store import open_store
     from modelcar.prepare import prepare
 
     store = open_store(parse_tag(target).location) if target else None
-    made = prepare(chosen_model(**selection), work_folder(workdir), Hub(), store, packing)
+    model = chosen_model(**selection)
+    named = earlier_images.named(connection if target else None, model.name)
+    made = prepare(model, work_folder(workdir), Hub(), store, packing, named)
     if as_json:
         show_json(cli_json.plan_json(made))
     else:
@@ -109,19 +122,26 @@ def download(workdir: Path | None, as_json: bool, **selection: Any) -> None:
 @model_options
 @click.option("--to", "target", required=True, metavar="REF", help=f"Push to {REFERENCE}.")
 @packing_options
+@model_registry_options
 @workdir_option
 def build(
-    target: str, packing: Packing, workdir: Path | None, as_json: bool, **selection: Any
+    target: str,
+    packing: Packing,
+    connection: "Connection | None",
+    workdir: Path | None,
+    as_json: bool,
+    **selection: Any,
 ) -> None:
     """Push MODEL's image, straight from the Hub where files are missing; print its digest."""
     from modelcar import build as stage
-    from modelcar import cli_json
+    from modelcar import cli_json, earlier_images
     from modelcar.hub import Hub
     from modelcar.oci.reference import parse_tag
 
     model, reference = chosen_model(**selection), parse_tag(target)
+    named = earlier_images.named(connection, model.name)
     with shown_progress() as shown:
-        built = stage.build(model, reference, work_folder(workdir), Hub(), packing, shown)
+        built = stage.build(model, reference, work_folder(workdir), Hub(), packing, shown, named)
     show(str(built.image), cli_json.build_json(built), as_json)
 
 
@@ -138,42 +158,6 @@ def mirror(source: str, destination: str, as_json: bool) -> None:
     tag = origin.digest.short if isinstance(origin, DigestReference) else origin.tag
     image = skopeo.mirror(origin, parse_tag(destination, tag))
     show(str(image), {"reference": str(image), "digest": str(image.digest)}, as_json)
-
-
-@main.command()
-@common_options
-@click.argument("model")
-@image_option
-@model_registry_option
-@click.option(
-    "--model-registry-ca", default="", metavar="FILE", help="CA certificates it is signed by."
-)
-@click.option("--move-version", is_flag=True, help="Move the version to another digest.")
-def register(
-    model: str,
-    image: str,
-    model_registry: str | None,
-    model_registry_ca: str,
-    move_version: bool,
-    as_json: bool,
-) -> None:
-    """Find or create MODEL's version in the Model Registry, and print its id and URI."""
-    from modelcar import catalog
-    from modelcar.errors import UsageError
-    from modelcar.model_registry import configured
-    from modelcar.oci.inspect import inspect
-    from modelcar.oci.reference import parse_image
-    from modelcar.register import register as stage
-    from modelcar.values import to_json
-
-    connection = configured(model_registry or "", model_registry_ca)
-    if connection is None:
-        remedy = "name it with --model-registry or MODEL_REGISTRY_URL"
-        raise UsageError("registering", "no model registry is named", remedy)
-    reference = parse_image(image)
-    chosen, facts = catalog.find(model), inspect(reference)
-    found = stage(connection, chosen, reference.image, facts, move_version=move_version)
-    show(f"{found.version_id} {found.uri}", to_json(found), as_json)
 
 
 @main.command()
@@ -224,11 +208,21 @@ def deploy(
 @model_options
 @click.option("--site", type=click.Path(path_type=Path), help="The site file; else site.yaml.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Else runs/MODEL.")
+@click.option("--move-version", is_flag=True, help="Move the version to another digest.")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Take the branch as it is, pinned or not, and register VERSION-COMMIT7.",
+)
 @packing_options
+@model_registry_options
 @workdir_option
 def run(
     site: Path | None,
     out: Path | None,
+    connection: "Connection | None",
+    move_version: bool,
+    follow: bool,
     packing: Packing,
     workdir: Path | None,
     as_json: bool,
@@ -238,11 +232,10 @@ def run(
     from modelcar import cli_json, terminal
     from modelcar import run as stages
     from modelcar.hub import Hub
-    from modelcar.model_registry import configured
-    from modelcar.site import Site, load_site
+    from modelcar.site import Site
 
-    found = load_site(site or Path("site.yaml")) if site or Path("site.yaml").is_file() else Site()
-    model = chosen_model(**selection)
+    found = site_file(site)
+    model = chosen_model(**selection, pinned=not follow)
     place = (out or Path("runs", model.name)).absolute()
     with shown_progress() as shown:
         setting = stages.Setting(
@@ -251,8 +244,10 @@ def run(
             work=work_folder(workdir),
             hub=Hub("" if found.hub == Site().hub else found.hub),
             progress=shown,
-            model_registry=configured(found.model_registry, found.model_registry_ca),
+            model_registry=connection,
             packing=found.packing(packing),
+            move_version=move_version,
+            follow=follow,
         )
         record = stages.run(model, setting)
     if as_json:
@@ -261,4 +256,5 @@ def run(
         terminal.print_run(record, place)
 
 
-main.add_command(prune)
+for verb in (register, versions, archive, restore, prune):
+    main.add_command(verb)

@@ -5,15 +5,18 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from modelcar.errors import ModelCarError
 
 if TYPE_CHECKING:
+    from modelcar.model_registry import Connection
     from modelcar.progress import Progress
+    from modelcar.site import Site
     from modelcar.values import Model
     from modelcar.workfolder import WorkFolder
 
@@ -69,15 +72,54 @@ workdir_option = click.option(
 image_option = click.option(
     "--image", required=True, metavar="REF@sha256:…", help="The image, by its digest."
 )
-model_registry_option = click.option(
-    "--model-registry", envvar="MODEL_REGISTRY_URL", metavar="URL", help="The Model Registry."
-)
+
+
+def model_registry_options(verb: Verb) -> Verb:
+    """Add which Model Registry is meant; gives `connection`, the site file's without an option."""
+
+    @wraps(verb)
+    def connected(model_registry: str, model_registry_ca: str, **given: Any) -> Any:
+        site = site_file(given.get("site"))
+        return verb(connection=_connection(model_registry, model_registry_ca, site), **given)
+
+    ca = click.option(
+        "--model-registry-ca", default="", metavar="FILE", help="CA certificates it is signed by."
+    )
+    address = click.option(
+        "--model-registry",
+        envvar="MODEL_REGISTRY_URL",
+        default="",
+        metavar="URL",
+        help="The Model Registry; else the site file's.",
+    )
+    return cast(Verb, address(ca(connected)))
+
+
+def _connection(url: str, ca_file: str, site: "Site") -> "Connection | None":
+    from modelcar import cluster
+    from modelcar.model_registry import configured
+
+    named = (url, ca_file) if url else (site.model_registry, ca_file or site.model_registry_ca)
+    return configured(*named, own_token=cluster.bearer_token)
+
+
+def site_file(path: Path | None = None) -> "Site":
+    """Return the site file's content, without `path` that of site.yaml if there is one."""
+    from modelcar.site import Site, load_site
+
+    here = Path("site.yaml")
+    return load_site(path or here) if path or here.is_file() else Site()
 
 
 def chosen_model(
-    model: str, include: tuple[str, ...], exclude: tuple[str, ...], allow_pickle: bool
+    model: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    allow_pickle: bool,
+    *,
+    pinned: bool = True,
 ) -> "Model":
-    """Return the model that MODEL and the options beside it name."""
+    """Return the model that MODEL and its options name; unless `pinned`, at its branch."""
     from modelcar.names import model_of
 
     if "://" in model:
@@ -85,7 +127,7 @@ def chosen_model(
     else:
         from modelcar import catalog
 
-        found = catalog.find(model)
+        found = catalog.find(model, pinned=pinned)
     rules = replace(
         found.rules,
         include=(*found.rules.include, *include),

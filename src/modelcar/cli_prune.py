@@ -8,14 +8,16 @@ import click
 
 from modelcar.cli_options import (
     common_options,
-    model_registry_option,
+    model_registry_options,
     show,
+    site_file,
     work_folder,
     workdir_option,
 )
 
 if TYPE_CHECKING:
     from modelcar.mentions import Mention
+    from modelcar.model_registry import Connection
     from modelcar.oci.reference import Repository
     from modelcar.retention import Retention, Verdict
     from modelcar.site import Site
@@ -27,8 +29,7 @@ class Asked:
 
     namespaces: tuple[str, ...]
     unchecked_cluster: bool
-    model_registry: str | None
-    model_registry_ca: str
+    connection: "Connection | None"
     unchecked_model_registry: bool
 
 
@@ -47,10 +48,7 @@ class Asked:
     help="Where InferenceServices are, if you may not list all; else the site's or current one.",
 )
 @click.option("--unchecked-cluster", is_flag=True, help="Do not ask the cluster what is served.")
-@model_registry_option
-@click.option(
-    "--model-registry-ca", default="", metavar="FILE", help="CA certificates it is signed by."
-)
+@model_registry_options
 @click.option(
     "--unchecked-model-registry", is_flag=True, help="Do not ask a Model Registry what is named."
 )
@@ -78,9 +76,8 @@ def prune(
     from modelcar import catalog
     from modelcar import prune as stage
     from modelcar.pushed import PushedImages
-    from modelcar.site import Site, load_site
 
-    found = load_site(site or Path("site.yaml")) if site or Path("site.yaml").is_file() else Site()
+    found = site_file(site)
     looked_at = _places(places, found, catalog.find(model).name)
     mentions = _mentions(Asked(**asked), found)
     pushed = PushedImages.of(work_folder(workdir))
@@ -120,13 +117,10 @@ def _repository(text: str) -> "Repository":
 
 def _mentions(asked: Asked, site: "Site") -> "list[Mention]":
     from modelcar import prune as stage
-    from modelcar.model_registry import configured
 
     found: list[Mention] = []
     if not asked.unchecked_model_registry:
-        address = asked.model_registry or site.model_registry
-        ca_file = asked.model_registry_ca or site.model_registry_ca
-        found += stage.in_model_registry(configured(address, ca_file))
+        found += stage.in_model_registry(asked.connection)
     if not asked.unchecked_cluster:
         found += stage.in_cluster(asked.namespaces or tuple(filter(None, [site.namespace])))
     return found

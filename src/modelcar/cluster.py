@@ -68,6 +68,16 @@ def own_token(api: "ApiClient") -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def bearer_token() -> str:
+    """Return the token that `connect` would identify itself with; nothing outside any cluster.
+
+    Raises DeployError for a kubeconfig that cannot be read.
+    """
+    files = (Path(name).expanduser() for name in _path(None).split(os.pathsep))
+    known = inside() or any(path.is_file() for path in files)
+    return own_token(connect()) if known else ""
+
+
 @contextmanager
 def asking(what: str) -> Iterator[None]:
     """Turn what the API server refuses, or its silence, into a DeployError about `what`."""

@@ -1,23 +1,36 @@
-"""What a model's own files say of it: license, quantization, architecture. Pure."""
+"""What a model's own files say of it: its card and its config.json. Pure."""
 
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeGuard
+from unicodedata import category
 
 from modelcar.values import ModelFacts
 
 _FRONT: Final = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
 _ITEM: Final = re.compile(r"^[ \t]*-[ \t]+(.*)", re.MULTILINE)
 _LONGEST: Final = 100
+_MOST: Final = 20
+_CARD: Final = 6_000
+"""Characters of the card's text that are kept: more than a Model Registry is given of it."""
 _READ: Final = ("README.md", "config.json")
 
 
 def facts(paths: Collection[str], read: Callable[[str], str]) -> ModelFacts:
     """Return what README.md and config.json say, as far as they are among `paths`."""
     card, config = (_text(read, path) if path in paths else "" for path in _READ)
-    found = _object(config)
-    return ModelFacts(_license(card), _quantization(found), _architecture(found))
+    found, (front, text) = _object(config), _parts(card)
+    return ModelFacts(
+        license=_license(front),
+        quantization=_quantization(found),
+        architecture=_architecture(found),
+        library=next(iter(_values(front, "library_name")), ""),
+        tasks=_listed(front, "pipeline_tag"),
+        languages=_listed(front, "language"),
+        tags=_listed(front, "tags"),
+        card=text[:_CARD],
+    )
 
 
 def _text(read: Callable[[str], str], path: str) -> str:
@@ -27,23 +40,31 @@ def _text(read: Callable[[str], str], path: str) -> str:
         return ""
 
 
-def _license(card: str) -> str:
-    """Read the front matter by its lines: no YAML library is where the pipeline's stages run.
+def _parts(card: str) -> tuple[str, str]:
+    """Return the front matter, nothing without one, and the text, which databases must take."""
+    card = card.removeprefix("\ufeff").replace("\r\n", "\n")
+    front = _FRONT.match(card)
+    text = card[front.end() :] if front else card
+    kept = "".join(char for char in text if char in "\n\t" or category(char) != "Cc")
+    return front[1] if front else "", kept.strip()
 
-    Several licenses are joined as a choice: the Hub does not say how they go together.
-    """
-    front = _FRONT.match(card.removeprefix("\ufeff").replace("\r\n", "\n"))
-    if front is None:
-        return ""
-    named = _values(front[1], "license_name")
-    found = (
-        named[0] if text == "other" and named else text for text in _values(front[1], "license")
-    )
+
+def _license(front: str) -> str:
+    """Return the licenses joined as a choice: the Hub does not say how several go together."""
+    named = _values(front, "license_name")
+    found = (named[0] if text == "other" and named else text for text in _values(front, "license"))
     return _plain(" OR ".join(found))
 
 
+def _listed(front: str, key: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_values(front, key)))[:_MOST]
+
+
 def _values(front: str, key: str) -> list[str]:
-    """Return what stands at a key of the top level: one text, or a list in brackets or by lines."""
+    """Return what stands at a key of the top level: one text, or a list in brackets or by lines.
+
+    It is read by its lines: no YAML library is where the pipeline's stages run.
+    """
     found = re.search(rf"^{key}:(?=\s)(.*)((?:\n(?:[ \t#-].*)?)*)", front, re.MULTILINE)
     if found is None:
         return []

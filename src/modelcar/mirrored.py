@@ -6,13 +6,11 @@ skopeo runs there by itself, without our code, so that the task after it does th
 from modelcar import skopeo_copy
 from modelcar.oci.reference import parse_image, parse_tag
 from modelcar.task import task
-from modelcar.values import Digest, ImageDigest
+from modelcar.values import Digest
 
 
-def mirrored(
-    reference: str, destination: str, digest: str, workdir: str
-) -> tuple[ImageDigest, str]:
-    """Return the image and where its mirror stands by digest; nothing for the latter without one.
+def mirrored(reference: str, destination: str, digest: str, workdir: str) -> str:
+    """Return where the image's mirror stands, by digest; nothing without one.
 
     Ends the process with MirrorError's code when the digests differ.
     """
@@ -21,6 +19,6 @@ def mirrored(
         copy = skopeo_copy.compare(target, image.digest, Digest.parse(digest.strip()))
         if target.location == image.location:
             record.skip("no mirror is asked for")
-            return image.image, ""
+            return ""
         record.done(copy, str(copy))
-    return image.image, str(copy)
+    return str(copy)

@@ -29,6 +29,12 @@ def register(version: ModelVersion) -> str:
     return f"{version.model} {version.version} (id {version.version_id}) {state}"
 
 
+def verify(version: ModelVersion, url: str) -> str:
+    """Say in one line what is recorded of an answer."""
+    state = "recorded" if version.changed else "was recorded already"
+    return f"the answer of {url} {state} at {version.model} {version.version}"
+
+
 def download(snapshot: Snapshot) -> str:
     """Say what a download fetched."""
     return f"{size(snapshot.downloaded)} downloaded, {len(snapshot.files)} files verified"

@@ -4,10 +4,10 @@ import re
 import shlex
 from typing import Final
 
+from modelcar import trust
 from modelcar.errors import UsageError
 from modelcar.names import dns_name, image_tag
 from modelcar.oci.reference import TagReference, parse_tag
-from modelcar.trust import SERVICE_ACCOUNT
 from modelcar.values import Model, ModelSource, Serving
 
 INTERNAL: Final = "image-registry.openshift-image-registry.svc:5000"
@@ -83,11 +83,11 @@ def switch(name: str, text: str) -> bool:
 
 
 def _own_namespace() -> str:
-    path = SERVICE_ACCOUNT / "namespace"
-    if not path.is_file():
+    found = trust.own_namespace()
+    if not found:
         remedy = "name a host and a namespace, such as quay.io/team"
         raise UsageError("parameter registry", "it is empty outside a cluster", remedy)
-    return path.read_text(encoding="utf-8").strip()
+    return found
 
 
 def _number(name: str, text: str) -> int:

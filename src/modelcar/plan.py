@@ -36,8 +36,8 @@ def make(model: Model, work: WorkFolder, hub: Hub, max_layer: int = 0) -> Plan:
     """
     listed = _list(model.source, work, hub)
     reading = listed.source.at(listed.commit)
-    read = cache(lambda path: _read(reading, path, hub))
-    selection = weights.choose(model.name, listed.files, model.rules, read)
+    text = cache(lambda path: read(reading, path, hub))
+    selection = weights.choose(model.name, listed.files, model.rules, text)
     known = work.layers()
     layers = tuple(_layer(files, known) for files in weights.group(selection.files))
     _hold_limit(layers, max_layer)
@@ -51,7 +51,7 @@ def make(model: Model, work: WorkFolder, hub: Hub, max_layer: int = 0) -> Plan:
         layers=layers,
         bytes=bytes_of(layers, work.snapshot(model.source), work.checked_files()),
         warnings=selection.warnings,
-        facts=facts([file.path for file in selection.files], read),
+        facts=facts([file.path for file in selection.files], text),
     )
 
 
@@ -69,7 +69,8 @@ def _list(source: ModelSource, work: WorkFolder, hub: Hub) -> Listed:
     return Listed(source, listing.commit, listing.files)
 
 
-def _read(source: ModelSource, path: str, hub: Hub) -> str:
+def read(source: ModelSource, path: str, hub: Hub) -> str:
+    """Return the text of a small file of the source, at its revision; raise SourceError."""
     if source.kind == "file":
         return folder.read(Path(source.location), path)
     return hub.read(source, path)

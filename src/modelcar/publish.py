@@ -2,30 +2,44 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from modelcar.oci.content import Content
-from modelcar.oci.image import Base, Descriptor, Image, assemble, digest_of, index
+from modelcar.oci.image import (
+    Base,
+    Descriptor,
+    Image,
+    assemble,
+    digest_of,
+    facts,
+    index,
+)
 from modelcar.oci.store import ImageStore, RawManifest
-from modelcar.values import Digest, Plan
+from modelcar.values import Digest, ImageFacts, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An image under its tag; `changed` is False when the tag named it already."""
+
+    digest: Digest
+    changed: bool
+    facts: ImageFacts
 
 
 def publish(
     store: ImageStore, bases: Sequence[Base], layers: Sequence[Descriptor], made: Plan, tag: str
-) -> tuple[Digest, bool]:
-    """Store the image, or the index of one for each base, and return its digest.
-
-    The second value is False when the tag names it already: nothing is written then.
-    """
+) -> Published:
+    """Store the image, or the index of one for each base; write nothing that stands already."""
     images = [assemble(base, layers, made.source, made.commit, made.facts) for base in bases]
     top = _top(bases, images)
     present = store.manifest(tag)
-    if present is not None and present.digest == top.digest:
-        return top.digest, False
-    for image in images:
+    changed = present is None or present.digest != top.digest
+    for image in images if changed else ():
         _store(store, image, tag if image.manifest == top else "")
-    if len(images) > 1:
+    if changed and len(images) > 1:
         store.put_manifest(top, tag)
-    return top.digest, True
+    return Published(top.digest, changed, facts(images[0].manifest))
 
 
 def _top(bases: Sequence[Base], images: Sequence[Image]) -> RawManifest:

@@ -19,7 +19,7 @@ from modelcar.oci.store import ImageStore, open_store
 from modelcar.packing import Packing
 from modelcar.parallel import Stop, in_parallel
 from modelcar.progress import Advance, LogLines, Progress
-from modelcar.publish import publish
+from modelcar.publish import Published, publish
 from modelcar.pushed import PushedImages
 from modelcar.supply import Supply
 from modelcar.values import (
@@ -58,15 +58,16 @@ def push(
     jobs: list[Callable[[], Pushed]] = [*foundation.copies, *pushes]
     layers = in_parallel(lambda job: job(), jobs, task.stop)
     descriptors = [item.descriptor for item in layers[len(foundation.copies) :]]
-    digest, changed = publish(store, foundation.bases, descriptors, made, target.tag)
-    _record(PushedImages.of(work), target, digest, changed)
+    published = publish(store, foundation.bases, descriptors, made, target.tag)
+    _record(PushedImages.of(work), target, published)
     return BuiltImage(
-        image=target.at(digest).image,
+        image=target.at(published.digest).image,
         reference=str(target),
         layers=tuple(_image_layer(item) for item in layers),
         bytes=_moved(layers, supply.fetched),
         seconds=round(time.monotonic() - began, 3),
-        changed=changed,
+        changed=published.changed,
+        facts=published.facts,
     )
 
 
@@ -163,10 +164,10 @@ def _tensors(checks: Iterable[Check]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def _record(pushed: PushedImages, target: TagReference, digest: Digest, changed: bool) -> None:
+def _record(pushed: PushedImages, target: TagReference, done: Published) -> None:
     location = str(target.location)
-    if changed or pushed.when(location, digest) is None:
-        pushed.put(location, target.tag, digest, time.time())
+    if done.changed or pushed.when(location, done.digest) is None:
+        pushed.put(location, target.tag, done.digest, time.time())
 
 
 def _moved(layers: Sequence[Pushed], downloaded: int) -> Moved:

@@ -7,22 +7,20 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from modelcar import atomic
 from modelcar.errors import ModelCarError, UsageError
-from modelcar.values import RunRecord, StageRecord, Status, from_json, to_json
+from modelcar.values import StageRecord, Status, to_json
 
 log = logging.getLogger(__name__)
 
-STAGES = ("plan", "download", "build", "mirror", "register", "deploy", "report")
+STAGES = ("plan", "download", "build", "mirror", "register", "deploy", "verify", "report")
 """The order of a run, which numbers the files: stages of one run may write from different pods."""
-FAR = 1e11
-"""Seconds that no clock shows."""
 
 
 @dataclass
@@ -55,7 +53,7 @@ class RunRecorder:
     """Writes the records of one run; safe for several pods that each run one stage."""
 
     def __init__(self, folder: Path, run_id: str) -> None:
-        self.folder = _place(folder, run_id)
+        self.folder = place(folder, run_id)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Handle]:
@@ -92,41 +90,8 @@ class RunRecorder:
             error.add_note(f"its record could not be written: {second}")
 
 
-def read(folder: Path, run_id: str) -> tuple[StageRecord, ...]:
-    """Return the run's records in the order of its stages; one that is damaged reads as failed."""
-    return tuple(_read(path) for path in sorted(_place(folder, run_id).glob("[0-9]*.json")))
-
-
-def summary(model: str, version: str, stages: Sequence[StageRecord]) -> RunRecord:
-    """Sum up a run from its stages; one without any stage is still running."""
-    results = {stage.name: stage.result for stage in stages}
-    mirror = results.get("mirror", {})
-    name, digest = _text(mirror, "name"), _text(mirror, "digest")
-    return RunRecord(
-        model=model,
-        version=version,
-        status=_status({stage.status for stage in stages}),
-        stages=tuple(stages),
-        digest=_text(results.get("build"), "image", "digest"),
-        mirror=f"{name}@{digest}" if name and digest else "",
-        registered=_text(results.get("register"), "uri"),
-        endpoint=_text(results.get("deploy"), "url"),
-    )
-
-
-def _status(seen: set[Status]) -> Status:
-    if "failed" in seen:
-        return "failed"
-    return "running" if "running" in seen or not seen else "succeeded"
-
-
-def _text(result: Any, *keys: str) -> str:
-    for key in keys:
-        result = result.get(key) if isinstance(result, Mapping) else None
-    return result if isinstance(result, str) else ""
-
-
-def _place(folder: Path, run_id: str) -> Path:
+def place(folder: Path, run_id: str) -> Path:
+    """Return where the records of a run lie; raise UsageError for an id that names no folder."""
     if re.fullmatch(r"[A-Za-z0-9][\w.-]{0,199}", run_id) is None:
         why = "it is not a name for a folder"
         raise UsageError(f"run id {run_id!r}", why, "use letters, digits, '-', '_' and '.'")
@@ -146,46 +111,3 @@ def _failed(record: StageRecord, error: BaseException, seconds: float) -> StageR
         return replace(record, status="failed", seconds=seconds, error=str(error), result=parts)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return replace(record, status="failed", seconds=seconds, error=text)
-
-
-def _read(path: Path) -> StageRecord:
-    try:
-        record = from_json(StageRecord, json.loads(path.read_text(encoding="utf-8")))
-        _check(record)
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        log.warning("%s: not a stage record: %s", path, error)
-        return _damaged(path, error)
-    return record  # type: ignore[no-any-return]  # from_json returns what its first argument says
-
-
-def _check(record: StageRecord) -> None:
-    texts = (record.name, record.detail, record.error)
-    times = (record.started, record.seconds)
-    sound = (
-        record.status in get_args(Status)
-        and all(isinstance(text, str) for text in texts)
-        and all(isinstance(time, int | float) and 0 <= time < FAR for time in times)
-        and isinstance(record.result, Mapping)
-    )
-    if not sound:
-        raise ValueError("its fields are not those of a stage record")
-
-
-def _damaged(path: Path, error: Exception) -> StageRecord:
-    parts = {
-        "what": f"the record {path.name}",
-        "why": error.strerror or str(error)
-        if isinstance(error, OSError)
-        else "it is half written, or no stage record",
-        "remedy": "run the stage again, which writes it anew",
-    }
-    text = str(ModelCarError(**parts))
-    name = path.stem.partition("-")[2] or path.stem
-    return StageRecord(name, "failed", _modified(path), error=text, result=parts)
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -3,15 +3,14 @@
 import json
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelcar import atomic, outcome, plan, report, skopeo
+from modelcar import atomic, earlier_images, model_registry, outcome, plan, report, skopeo
 from modelcar.deployment import deploy_or_render
 from modelcar.errors import ModelCarError
 from modelcar.hub import Hub
-from modelcar.model_registry import Connection, image_uri
+from modelcar.model_registry import Connection, Record, image_uri
 from modelcar.names import image_tag
 from modelcar.oci.reference import DigestReference, Layout, TagReference, parse_image, parse_tag
 from modelcar.oci.store import open_store
@@ -19,14 +18,14 @@ from modelcar.packing import DEFAULT, Packing
 from modelcar.prepare import prepare
 from modelcar.progress import Progress
 from modelcar.push import push
-from modelcar.records import RunRecorder, read, summary
-from modelcar.register import properties, register
+from modelcar.records import RunRecorder
+from modelcar.register import following, record, verified
+from modelcar.run_summary import read, summary
 from modelcar.site import Site
 from modelcar.supply import Supply
 from modelcar.values import (
     BuiltImage,
     ImageDigest,
-    ImageFacts,
     Model,
     ModelVersion,
     Plan,
@@ -49,6 +48,10 @@ class Setting:
     progress: Progress
     model_registry: Connection | None = None
     packing: Packing = DEFAULT
+    move_version: bool = False
+    """Move the version in the Model Registry when it points at another digest."""
+    follow: bool = False
+    """Register `<version>-<commit7>` instead of the version."""
 
 
 def run(model: Model, setting: Setting) -> RunRecord:
@@ -71,17 +74,21 @@ class _Run:
     def __init__(self, model: Model, setting: Setting, recorder: RunRecorder) -> None:
         self._model, self._setting, self._recorder = model, setting, recorder
         self._site = setting.site
+        self._named = model  # as it is registered
 
     def stages(self) -> None:
         made = self._plan()
+        if self._setting.follow:
+            self._named = following(self._model, made.commit)
         built = self._build(made)
         image = parse_image(str(built.image))
         mirrored = self._mirror(image, made)
-        facts = ImageFacts(made.commit, len(built.layers), sum(x.size for x in built.layers))
         in_folder = isinstance(image.location, Layout)
         served = parse_image(str(mirrored)) if in_folder and mirrored else image
-        version = self._register(served, facts, mirrored)
-        self._deploy(served, version, facts.size)
+        told = record(self._model, built.facts, made.facts, str(mirrored or ""))
+        version = self._register(served.image, told)
+        url = self._deploy(served, version, built.facts.size)
+        self._verify(served.image, told, url)
 
     def _target(self, commit: str | None) -> TagReference:
         place = self._site.oci_registry
@@ -92,7 +99,8 @@ class _Run:
         with self._recorder.stage("plan") as stage:
             store = open_store(self._target(None).location)
             setting = self._setting
-            made = prepare(self._model, setting.work, setting.hub, store, setting.packing)
+            named = earlier_images.named(setting.model_registry, self._model.name)
+            made = prepare(self._model, setting.work, setting.hub, store, setting.packing, named)
             stage.done(made, outcome.plan(made))
         plan.warn(made)
         return made
@@ -120,40 +128,52 @@ class _Run:
             stage.done(mirrored, f"{mirrored}")
         return mirrored
 
-    def _register(
-        self, image: DigestReference, facts: ImageFacts, mirrored: ImageDigest | None
-    ) -> ModelVersion | None:
+    def _register(self, image: ImageDigest, told: Record) -> ModelVersion | None:
         with self._recorder.stage("register") as stage:
-            connection, mirror = self._setting.model_registry, str(mirrored or "")
-            if connection is None:
-                path = self._write_registration(image, properties(facts, mirror))
-                why = "the site file names no model registry"
+            if self._setting.model_registry is None:
+                path = self._write_registration(image, told)
+                why = "no model registry is named"
                 stage.render(f"{path}: {why}", {"path": str(path)})
                 return None
-            version = register(connection, self._model, image.image, facts, mirror=mirror)
+            version = self._converge(image, told)
             stage.done(version, outcome.register(version))
         return version
 
-    def _write_registration(self, image: DigestReference, found: Mapping[str, str]) -> Path:
+    def _converge(self, image: ImageDigest, told: Record) -> ModelVersion:
+        setting = self._setting
+        assert setting.model_registry  # noqa: S101  asked before
+        return model_registry.register(
+            setting.model_registry, self._named, image, told, move_version=setting.move_version
+        )
+
+    def _write_registration(self, image: ImageDigest, told: Record) -> Path:
         path = self._setting.out / "registration.json"
-        model, version = self._model.name, self._model.version
-        uri = image_uri(image.image)
-        value = {"model": model, "version": version, "uri": uri, "properties": found}
-        atomic.write(path, json.dumps(value, indent=2) + "\n")
+        model, version = self._named.name, self._named.version
+        value = {"model": model, "version": version, "uri": image_uri(image)}
+        atomic.write(path, json.dumps({**value, "properties": told.texts()}, indent=2) + "\n")
         return path
+
+    def _verify(self, image: ImageDigest, told: Record, url: str) -> None:
+        """Record that the endpoint answered, where there are both that and a Model Registry."""
+        if url and self._setting.model_registry is not None:
+            with self._recorder.stage("verify") as stage:
+                version = self._converge(image, verified(told, image, url))
+                stage.done(version, outcome.verify(version, url))
 
     def _deploy(
         self, image: DigestReference, version: ModelVersion | None, image_bytes: int
-    ) -> None:
+    ) -> str:
+        """Return the endpoint's URL, nothing where nothing was deployed."""
         with self._recorder.stage("deploy") as stage:
             if isinstance(image.location, Layout):
                 stage.skip("the image stands in a folder, which no cluster can pull from")
-                return
+                return ""
             ids = (version.registered_model_id, version.version_id) if version else ("", "")
             namespace, out = self._site.namespace, self._setting.out
             folder = None if namespace else out
             where = (namespace, ids, folder, image_bytes)
-            deploy_or_render(stage, self._model, image.image, *where)
+            found = deploy_or_render(stage, self._model, image.image, *where)
+        return found if namespace else ""
 
 
 def _report(model: Model, out: Path, run_id: str) -> RunRecord:

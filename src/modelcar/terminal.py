@@ -1,6 +1,6 @@
 """What people and scripts see: bars, tables, and the JSON of each verb."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -17,9 +17,10 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
+from modelcar.model_registry.versions import Registered
 from modelcar.progress import WORTH_SHOWING, Advance
 from modelcar.values import Plan, RunRecord, StageRecord
-from modelcar.wording import duration, size
+from modelcar.wording import duration, line, size
 
 
 class Bars:
@@ -85,6 +86,21 @@ def print_run(record: RunRecord, out: Path) -> None:
     ):
         if text:
             console.print(f"{label:<11}{text}", markup=False, highlight=False)
+
+
+def print_versions(versions: Sequence[Registered]) -> None:
+    """Print the versions of a model, a line each, whatever the terminal's width: for grep too."""
+    heads = ("VERSION", "DIGEST", "STATE", "CREATED", "RUN", "DEPLOYED", "VERIFIED")
+    rows = [heads, *map(_version, versions)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())  # noqa: T201
+
+
+def _version(item: Registered) -> tuple[str, ...]:
+    told = (item.digest, item.state, item.created, item.run, ",".join(item.deployed), item.verified)
+    return (line(item.name), *(line(text) or "-" for text in told))
 
 
 def _title(plan: Plan) -> str:

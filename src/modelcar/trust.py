@@ -93,6 +93,12 @@ def _kept_hub_token() -> str:
         raise UsageError(f"token file {path}", why, "write it with `hf auth login`") from error
 
 
+def own_namespace() -> str:
+    """Return the pod's namespace, or nothing outside a cluster."""
+    path = SERVICE_ACCOUNT / "namespace"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
 def service_account_token() -> str:
     """Return the pod's service account token, or nothing outside a cluster.
 

@@ -1,7 +1,7 @@
 """Layers that others' records name: believed only when asked to be, or read to be sure."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from modelcar.errors import ImageError
@@ -15,14 +15,15 @@ from modelcar.values import Digest, KnownLayer, Plan, PlannedLayer
 log = logging.getLogger(__name__)
 
 
-def believe(plan: Plan, target: ImageStore) -> Plan:
+def believe(plan: Plan, target: ImageStore, names: Sequence[str | Digest]) -> Plan:
     """Return the plan with the layers that images at the target say they hold.
 
-    Annotations can lie, and nothing here proves them: the user trusts the target, or reads them.
+    `names` are tags and digests of these images. Annotations can lie, and nothing here proves
+    them: the user trusts who wrote them, or reads the layers.
     """
     unknown = {layer.key(item.files): item for item in plan.layers if item.known is None}
     wanted = {key: item.size for key, item in unknown.items() if key is not None}
-    found = layers(target, target.tags(), wanted) if wanted else {}
+    found = layers(target, names, wanted) if wanted else {}
     return replace(plan, layers=tuple(_with_known(item, found) for item in plan.layers))
 
 

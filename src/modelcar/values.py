@@ -216,6 +216,12 @@ class ModelFacts:
     """The method and its bits as config.json has them, `awq 4-bit`."""
     architecture: str = ""
     """The class that config.json names first, `LlamaForCausalLM`."""
+    library: str = ""
+    tasks: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    card: str = ""
+    """The model card's text, without its front matter, cut where it is long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +273,17 @@ class ImageDigest:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What an image says of itself; `size` is all layers' bytes."""
+
+    commit: str | None
+    layers: int
+    size: int
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What its annotations tell besides, by short names: `license`, `parameters`, `base`, …"""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageLayer:
     """One layer of a built image; `size` in bytes, no paths for a layer of the base."""
 
@@ -287,15 +304,7 @@ class BuiltImage:
     seconds: float
     changed: bool
     """False when the target already held this image under this reference."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What an image says of itself; `size` is all layers' bytes."""
-
-    commit: str | None
-    layers: int
-    size: int
+    facts: ImageFacts = ImageFacts(None, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

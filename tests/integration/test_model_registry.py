@@ -2,19 +2,20 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelcar.errors import DriftError, ModelRegistryError, UsageError
-from modelcar.model_registry import Connection, Lineage, register
+from modelcar.model_registry import Connection, Lineage, Record, register
 from modelcar.values import Digest, ImageDigest, Model, ModelSource, ModelVersion
 from tests.servers.model_registry import ModelRegistryServer
 
 COMMIT = "c" * 40
-MODEL = Model("mistral", "1.0", ModelSource("hf", "mistralai/Mistral", "main"), "A small model.")
+MODEL = Model("mistral", "1.0", ModelSource("hf", "mistralai/Mistral", "main"))
 IMAGE = ImageDigest("quay.example/models/mistral", Digest("a" * 64))
 OTHER = ImageDigest("quay.example/models/mistral", Digest("b" * 64))
 RUN = Lineage("team", "run-1", "nightly")
@@ -26,10 +27,20 @@ def server() -> Iterator[ModelRegistryServer]:
         yield running
 
 
+RECORD = Record(
+    {"source": MODEL.source.uri, "commit": COMMIT, "empty": ""}, description="A small model."
+)
+
+
 def registered(
-    server: ModelRegistryServer, image: ImageDigest = IMAGE, **more: Any
+    server: ModelRegistryServer,
+    image: ImageDigest = IMAGE,
+    record: Record = RECORD,
+    properties: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> ModelVersion:
-    return register(Connection(server.url), MODEL, image, commit=COMMIT, **more)
+    told = replace(record, properties={**record.properties, **(properties or {})})
+    return register(Connection(server.url), MODEL, image, told, **more)
 
 
 def properties(entity: dict[str, Any]) -> dict[str, str]:
@@ -203,7 +214,7 @@ def test_a_refused_token_is_explained_and_never_shown(token: str, status: int, r
     with ModelRegistryServer(token="right", forbidden={"s3cret"}) as server:
         connection = Connection(server.url, token)
         with pytest.raises(ModelRegistryError) as caught:
-            register(connection, MODEL, IMAGE, commit=COMMIT)
+            register(connection, MODEL, IMAGE, RECORD)
 
     assert f"the server answered {status}" in caught.value.why
     assert remedy in caught.value.remedy
@@ -214,7 +225,7 @@ def test_a_token_that_the_server_repeats_is_hidden(server: ModelRegistryServer) 
     server.fail("/registered_model", 400, body=b'{"message": "bad token s3cret"}')
 
     with pytest.raises(ModelRegistryError) as caught:
-        register(Connection(server.url, "s3cret"), MODEL, IMAGE, commit=COMMIT)
+        register(Connection(server.url, "s3cret"), MODEL, IMAGE, RECORD)
 
     assert "answered 400 (bad token ***)" in str(caught.value)
 
@@ -222,7 +233,7 @@ def test_a_token_that_the_server_repeats_is_hidden(server: ModelRegistryServer) 
 def test_a_server_of_another_api_version_is_named_as_such() -> None:
     with (
         ModelRegistryServer(paths=("v2",)) as server,
-        pytest.raises(ModelRegistryError, match=r"answered 404 .*; .*serves API v1alpha3"),
+        pytest.raises(ModelRegistryError, match=r"answered 404 .*with API v1 or v1alpha3"),
     ):
         registered(server)
 
@@ -232,17 +243,17 @@ def test_a_server_that_is_not_there_is_explained() -> None:
         gone = server.url
 
     with pytest.raises(ModelRegistryError, match=r"cannot be reached.*check the address"):
-        register(Connection(gone), MODEL, IMAGE, commit=COMMIT)
+        register(Connection(gone), MODEL, IMAGE, RECORD)
 
 
 def test_tls_is_verified_against_the_named_ca(tmp_path: Path) -> None:
     certificate, key = certificate_for_loopback(tmp_path)
     with ModelRegistryServer(tls=(certificate, key)) as server:
         with pytest.raises(ModelRegistryError, match=r"TLS failed.*MODELCAR_CA_BUNDLE"):
-            register(Connection(server.url), MODEL, IMAGE, commit=COMMIT)
+            register(Connection(server.url), MODEL, IMAGE, RECORD)
 
         trusting = Connection(server.url, ca_file=str(certificate))
-        assert register(trusting, MODEL, IMAGE, commit=COMMIT).changed
+        assert register(trusting, MODEL, IMAGE, RECORD).changed
 
 
 def certificate_for_loopback(folder: Path) -> tuple[Path, Path]:
@@ -260,13 +271,13 @@ def test_a_ca_file_that_is_none_is_wrong_use(tmp_path: Path) -> None:
     connection = Connection("https://127.0.0.1:1", ca_file=str(tmp_path / "ca.pem"))
 
     with pytest.raises(UsageError, match=r"CA file .*ca\.pem"):
-        register(connection, MODEL, IMAGE, commit=COMMIT)
+        register(connection, MODEL, IMAGE, RECORD)
 
 
 def test_a_model_registry_behind_a_path_is_found() -> None:
     with ModelRegistryServer() as server:
         connection = Connection(f"{server.url}/model-registry/team")
-        assert register(connection, MODEL, IMAGE, commit=None).changed
+        assert register(connection, MODEL, IMAGE, RECORD).changed
 
 
 def test_a_state_file_outlives_the_server(tmp_path: Path) -> None:
@@ -287,7 +298,7 @@ assert "mr_openapi" not in sys.modules and "pydantic" not in sys.modules
 from modelcar.values import Digest, ImageDigest, Model, ModelSource
 model = Model("m", "1", ModelSource("hf", "o/m", "main"))
 image = ImageDigest("r.example/m", Digest("a" * 64))
-it.register(it.Connection("{server.url}"), model, image, commit=None)
+it.register(it.Connection("{server.url}"), model, image, it.Record())
 assert logging.getLogger().handlers == []
 """
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -16,6 +16,7 @@ from tests.pipeline.compiled_file import SHIPPED, CompiledPipeline, Executor
 
 PIPELINE = CompiledPipeline(SHIPPED)
 STAGES = ["build", "deploy", "download", "mirror", "plan", "register", "report"]
+TASKS = sorted([*STAGES, "register-2"])
 PYTHON_STAGES = [name for name in STAGES if name != "mirror"]
 IMAGE = re.compile(r"[a-z0-9.-]+\.[a-z]+/[\w./-]+(:[\w.-]+)?@sha256:[0-9a-f]{64}")
 SECRETS = {
@@ -64,7 +65,8 @@ def test_a_server_that_refuses_unknown_fields_takes_it() -> None:
 
     assert pipeline["schemaVersion"] == "2.1.0"
     assert components.load_component_from_file(str(SHIPPED)).name == "modelcar"
-    assert sorted(PIPELINE.executors) == sorted(PIPELINE.tasks) == STAGES
+    assert sorted(PIPELINE.executors) == STAGES
+    assert sorted(PIPELINE.tasks) == TASKS
 
 
 def test_kubernetes_configuration_has_no_unknown_field(stage: Executor) -> None:
@@ -92,11 +94,19 @@ def test_pipeline_parameter_is_text_with_a_default_and_a_description(name: str) 
     assert parameter["description"].endswith(".")
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", TASKS)
 def test_task_is_never_cached_and_tried_again(name: str) -> None:
     task = PIPELINE.tasks[name]
     assert task["cachingOptions"] == {}
     assert task["retryPolicy"]["maxRetryCount"] >= 1
+
+
+def test_tasks_of_one_component_share_its_text() -> None:
+    labels = {
+        name: PIPELINE.documents[0]["components"][f"comp-{name}"]["executorLabel"] for name in TASKS
+    }
+    assert labels["register"] == labels["register-2"] == "exec-register"
+    assert PIPELINE.tasks["register-2"]["taskInfo"]["name"] == "verify"
 
 
 def test_report_runs_whatever_became_of_the_others() -> None:

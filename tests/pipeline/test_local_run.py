@@ -29,13 +29,14 @@ from tests.servers.model_registry import ModelRegistryServer
 PIPELINE = Path(__file__).resolve().parents[2] / "compiled" / "modelcar.yaml"
 REPO, NAME, VERSION = "example/tiny", "tiny", "2.0"
 FILES = {
-    "README.md": b"---\nlicense: apache-2.0\n---\n# tiny\n",
+    "README.md": b"---\nlicense: apache-2.0\nlibrary_name: vllm\npipeline_tag: text-generation\n"
+    b"language: [en]\n---\n# tiny\n",
     "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
     "model.safetensors": safetensors(7008),
     "tokenizer.json": b"{}",
 }
 USER, PASSWORD = "robot", "throw-away"
-STAGES = ["plan", "download", "build", "mirror", "register", "deploy"]
+STAGES = ["plan", "download", "build", "mirror", "register", "deploy", "verify"]
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,8 @@ def test_one_digest_stands_everywhere(world: World, first: Run, tmp_path: Path) 
     (version,) = world.model_registry.store.all("version")
     mirrored = version["customProperties"]["mirror"]["string_value"]
     assert mirrored == f"{world.oci_registry.host}/mirror/{NAME}@{digest}"
+    assert artifact["modelSourceKind"] == "kfp"
+    assert (artifact["modelSourceId"], artifact["modelSourceName"][:8]) == ("first", "modelcar")
     manifest = yaml.safe_load((world.folder / "work/inferenceservice.yaml").read_text())
     assert manifest["spec"]["predictor"]["model"]["storageUri"] == f"oci://{image}"
 
@@ -172,7 +175,7 @@ def test_every_stage_leaves_its_record(world: World, first: Run) -> None:
 
     assert list(records) == STAGES
     states = [record["status"] for record in records.values()]
-    assert states == [*["succeeded"] * 5, "rendered"]
+    assert states == [*["succeeded"] * 5, "rendered", "skipped"]
     assert records["plan"]["result"]["commit"] == world.hub.commit(REPO)
 
 
@@ -229,12 +232,33 @@ def test_what_has_no_target_is_skipped(world: World, first: Run) -> None:
     assert "| Mirrored |  | skipped |" in done.output("report", "summary")
 
 
-def test_mirror_is_recorded_only_where_there_is_one(world: World, first: Run) -> None:
-    done = world.run("unmirrored", mirror_to="", model_version="3.0")
+def test_a_branch_is_followed_and_a_mirror_recorded_only_where_there_is_one(
+    world: World, first: Run
+) -> None:
+    done = world.run("following", mirror_to="", model_version="3.0", follow="true")
 
     assert done.succeeded, done.log
-    (version,) = (v for v in world.model_registry.store.all("version") if v["name"] == "3.0")
-    assert "mirror" not in version["customProperties"]
+    names = {version["name"]: version for version in world.model_registry.store.all("version")}
+    followed = names[f"3.0-{world.hub.commit(REPO)[:7]}"]
+    assert "mirror" not in followed["customProperties"]
+
+
+def test_what_is_known_of_the_model_is_recorded(world: World, first: Run) -> None:
+    (version,) = (v for v in world.model_registry.store.all("version") if v["name"] == VERSION)
+    found = {name: item["string_value"] for name, item in version["customProperties"].items()}
+
+    assert found["commit"] == world.hub.commit(REPO)
+    assert found["base"] == world.base.partition("@")[2]
+    assert (found["license"], found["architecture"]) == ("apache-2.0", "LlamaForCausalLM")
+    assert (found["library"], found["tasks"], found["languages"]) == (
+        "vllm",
+        "text-generation",
+        "en",
+    )
+    assert found["text-generation"] == ""  # a label
+    assert int(found["parameters"]) > 0
+    assert int(found["image_bytes"]) > 7008
+    assert version["description"] == "# tiny"
 
 
 def test_failing_run_says_why_once_and_still_reports(world: World) -> None:
@@ -251,3 +275,16 @@ def test_failing_run_says_why_once_and_still_reports(world: World) -> None:
     for text in (done.output("report", "page"), done.output("report", "summary")):
         assert "there is no such repository" in text
         assert "check the name" in text
+
+
+def test_a_version_is_moved_only_when_told_to(world: World, first: Run) -> None:
+    other = {"base_image": "scratch"}
+
+    refused = world.run("refused", **other)
+    moved = world.run("moved", **other, move_version="true")
+
+    assert not refused.succeeded
+    assert "register failed: tiny 2.0 in the model registry: it points at sha256:" in refused.log
+    base = world.base.rpartition("sha256:")[2][:12]
+    assert f" (base {base} there, none here); register under another version" in refused.log
+    assert moved.succeeded, moved.log

@@ -1,13 +1,19 @@
-"""The part of the Model Registry's REST interface that models, versions and artifacts need."""
+"""The part of the Model Registry's REST interface that is asked for here.
+
+Each request and answer is held against the published interface, where that is at hand.
+"""
 
 import json
 import re
+import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from tests.servers.loopback import Bytes, LoopbackServer, Request, Response
 from tests.servers.model_registry_store import Conflict, Kind, Store
+from tests.servers.published import DELIBERATELY_WRONG, published
 
 _PATH = re.compile(
     r"(?:/[^/]+)*?/api/model_registry/(?P<version>\w+)/(?P<kind>[a-z_]+)"
@@ -18,6 +24,7 @@ _COLLECTIONS: Mapping[str, Kind] = {
     "model_versions": "version",
     "model_artifacts": "artifact",
     "artifacts": "artifact",
+    "inference_services": "service",
 }
 _SEARCHES: Mapping[str, Kind] = {
     "registered_model": "model",
@@ -33,7 +40,11 @@ _REQUIRED: Mapping[Kind, tuple[str, ...]] = {
     "model": ("name",),
     "version": ("name", "registeredModelId"),
     "artifact": (),
+    "service": ("registeredModelId", "servingEnvironmentId"),
 }
+_LONGEST_NAME = 255
+_LONGEST_TEXT = 2704
+"""Bytes, as PostgreSQL indexes them; other databases take more."""
 
 
 class _Refused(Exception):
@@ -46,7 +57,8 @@ class ModelRegistryServer(LoopbackServer):
     """A Model Registry that serves the API versions `paths`.
 
     `state` names a JSON file that outlives the server. With `token`, a proxy as OpenShift puts
-    in front refuses requests without a bearer token, and those of `forbidden` tokens.
+    in front refuses requests without a bearer token, and those of `forbidden` tokens. Each answer
+    takes `delay` seconds. Leaving the server fails when the published interface was broken.
     """
 
     def __init__(
@@ -56,10 +68,13 @@ class ModelRegistryServer(LoopbackServer):
         state: Path | None = None,
         token: str = "",
         forbidden: Collection[str] = (),
+        delay: float = 0.0,
         port: int = 0,
         tls: tuple[Path, Path] | None = None,
     ) -> None:
         super().__init__(port=port, tls=tls)
+        self.faults: list[str] = []
+        self._delay = delay
         self.store = Store(state)
         self._paths, self._token, self._forbidden = paths, token, forbidden
 
@@ -68,10 +83,35 @@ class ModelRegistryServer(LoopbackServer):
         """The requests that were to change something, as `METHOD /path`."""
         return [f"{seen.method} {seen.target}" for seen in self.requests if seen.method != "GET"]
 
+    def failure(self, request: Request) -> Response | None:
+        time.sleep(self._delay)
+        if (document := published()) and DELIBERATELY_WRONG not in request.headers:
+            asked = (request.method, request.path, request.query, request.body)
+            self.faults += document.faults_of_request(*asked)
+        return super().failure(request)
+
     def answer(self, request: Request) -> Response:
         refused = self._proxy(request)
         if refused:
             return refused
+        response = self._answer(request)
+        match = _PATH.fullmatch(request.path)
+        if match and match["version"] in self._paths and (document := published()):
+            content = b"".join(response.content.blocks(0, response.content.size))
+            given = (request.method, request.path, response.status, content)
+            self.faults += document.faults_of_response(*given)
+        return response
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        assert error or not self.faults, "\n".join(self.faults)
+
+    def _answer(self, request: Request) -> Response:
         try:
             return self._route(request)
         except _Refused as refusal:
@@ -137,6 +177,8 @@ class ModelRegistryServer(LoopbackServer):
         for field in _REQUIRED[kind]:
             if not body.get(field):
                 raise _Refused(422, f"required field {field!r} is empty")
+        if len(f"{parent}:{body.get('name') or ''}") > _LONGEST_NAME:
+            raise _Refused(500, "Data too long for column 'name'")
         if kind == "version" and self.store.get("model", parent) is None:
             raise _Refused(404, f"no model {parent}")
         return Response.json(self.store.create(kind, parent, body), 201)
@@ -187,7 +229,13 @@ def _body(request: Request) -> dict[str, Any]:
         raise _Refused(400, f"the body is no JSON: {error}") from error
     if not isinstance(body, dict):
         raise _Refused(400, "the body is no object")
-    for name, value in (body.get("customProperties") or {}).items():
+    properties = body.get("customProperties") or {}
+    for name, value in properties.items():
         if not isinstance(value, dict) or "metadataType" not in value:
             raise _Refused(400, f"custom property {name!r} has no metadataType")
+    texts = [body.get("description"), *(value.get("string_value") for value in properties.values())]
+    if any(len((text or "").encode()) > _LONGEST_TEXT or "\0" in (text or "") for text in texts):
+        raise _Refused(500, f"index row size exceeds maximum {_LONGEST_TEXT}")
+    if any(len(name) > _LONGEST_NAME for name in properties):
+        raise _Refused(500, "Data too long for column 'name'")
     return body

@@ -1,4 +1,4 @@
-"""What a Model Registry keeps: models, their versions, and the versions' artifacts."""
+"""What a Model Registry keeps: models, versions, their artifacts, and inference services."""
 
 import json
 import threading
@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["model", "version", "artifact"]
+Kind = Literal["model", "version", "artifact", "service"]
 Entity = dict[str, Any]
 
 _DEFAULTS: Mapping[Kind, Entity] = {
     "model": {"state": "LIVE"},
     "version": {"state": "LIVE"},
     "artifact": {"state": "UNKNOWN", "artifactType": "model-artifact"},
+    "service": {"desiredState": "DEPLOYED"},
 }
 _SERVERS_OWN = ("id", "createTimeSinceEpoch", "lastUpdateTimeSinceEpoch")
 _UNCHANGEABLE = (*_SERVERS_OWN, "name", "registeredModelId", "artifactType")

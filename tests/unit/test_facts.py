@@ -1,6 +1,7 @@
 import importlib.util
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,5 +286,47 @@ def test_a_real_models_files_are_read() -> None:
     if not locations:
         pytest.skip("the demo's model is not installed: the extra `demo`, with --no-deps")
     read = reader(Path(locations[0]) / "model")
-    expected = ModelFacts(license="apache-2.0", architecture="BertModel")
-    assert facts(["README.md", "config.json"], read) == expected
+    found_facts = facts(["README.md", "config.json"], read)
+    tags = ("sentence-transformers", "feature-extraction", "sentence-similarity", "transformers")
+    assert replace(found_facts, card="") == ModelFacts(
+        license="apache-2.0",
+        architecture="BertModel",
+        library="sentence-transformers",
+        tasks=("sentence-similarity",),
+        languages=("en",),
+        tags=tags,
+    )
+    assert found_facts.card.startswith("# all-MiniLM-L6-v2\nThis is a [sentence-transformers]")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["language: en"], ("en",)),
+        (["language:", "- en", "- 'de'", "- en"], ("en", "de")),
+        (["language: [en, zh]"], ("en", "zh")),
+        (
+            ["language:", *(f"- l{number}" for number in range(30))],
+            tuple(f"l{n}" for n in range(20)),
+        ),
+        ([], ()),
+    ],
+)
+def test_languages_are_told_once_and_not_all_of_a_hundred(
+    lines: list[str], expected: tuple[str, ...]
+) -> None:
+    assert facts(["README.md"], lambda _: front(*lines)).languages == expected
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        ("---\nlicense: mit\n---\n\n# A\n\nText.\n", "# A\n\nText."),
+        ("# No front matter\r\nat all", "# No front matter\nat all"),
+        ("\ufeff---\na: b\n---\nx\x00y\x1b[0m\tz 中文", "xy[0m\tz 中文"),
+        ("---\nlicense: mit\n---\n", ""),
+        ("a" * 10_000, "a" * 6_000),
+    ],
+)
+def test_the_cards_text_is_kept_without_what_databases_refuse(card: str, expected: str) -> None:
+    assert facts(["README.md"], lambda _: card).card == expected

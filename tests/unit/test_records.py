@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelcar import atomic, records
+from modelcar import atomic, run_summary
 from modelcar.errors import DeployError, ModelCarError, UsageError
 from modelcar.records import RunRecorder
 from modelcar.values import (
@@ -32,9 +32,9 @@ def on_disk(folder: Path) -> list[str]:
 def test_a_stage_is_running_first_and_then_holds_its_result(tmp_path: Path) -> None:
     before = time.time()
     with RunRecorder(tmp_path, "run-1").stage("build") as handle:
-        (during,) = records.read(tmp_path, "run-1")
+        (during,) = run_summary.read(tmp_path, "run-1")
         handle.done(BUILT, "5 layers")
-    (after,) = records.read(tmp_path, "run-1")
+    (after,) = run_summary.read(tmp_path, "run-1")
 
     assert (during.name, during.status, during.seconds) == ("build", "running", 0.0)
     assert before <= during.started <= time.time()
@@ -47,7 +47,7 @@ def test_a_stage_is_running_first_and_then_holds_its_result(tmp_path: Path) -> N
 def test_a_stage_that_says_nothing_succeeded(tmp_path: Path) -> None:
     with RunRecorder(tmp_path, "run-1").stage("plan"):
         pass
-    (record,) = records.read(tmp_path, "run-1")
+    (record,) = run_summary.read(tmp_path, "run-1")
     assert (record.status, record.detail, record.result) == ("succeeded", "", {})
 
 
@@ -58,7 +58,7 @@ def test_skipped_and_rendered_stages_are_told_apart(tmp_path: Path) -> None:
     with recorder.stage("deploy") as handle:
         handle.render("written to out.yaml", {"path": "out.yaml"})
 
-    mirror, deploy = records.read(tmp_path, "run-1")
+    mirror, deploy = run_summary.read(tmp_path, "run-1")
     assert (mirror.status, mirror.detail, mirror.result) == ("skipped", "no mirror asked for", {})
     assert (deploy.status, deploy.result) == ("rendered", {"path": "out.yaml"})
 
@@ -67,7 +67,7 @@ def test_a_failure_is_recorded_with_its_parts_and_raised_again(tmp_path: Path) -
     error = DeployError("m not ready", "no GPU; none at all", "add a node")
     with pytest.raises(DeployError) as caught, RunRecorder(tmp_path, "run-1").stage("deploy"):
         raise error
-    (record,) = records.read(tmp_path, "run-1")
+    (record,) = run_summary.read(tmp_path, "run-1")
 
     assert caught.value is error
     assert (record.status, record.error) == ("failed", str(error))
@@ -91,7 +91,7 @@ def test_any_exception_makes_a_failed_record(
 ) -> None:
     with pytest.raises(type(error)), RunRecorder(tmp_path, "run-1").stage("build"):
         raise error
-    (record,) = records.read(tmp_path, "run-1")
+    (record,) = run_summary.read(tmp_path, "run-1")
     assert (record.status, record.error) == ("failed", text)
 
 
@@ -112,7 +112,7 @@ def test_a_stage_run_again_replaces_its_record(tmp_path: Path) -> None:
         raise KeyError
     with RunRecorder(tmp_path, "run-1").stage("build") as handle:
         handle.done(BUILT)
-    assert [stage.status for stage in records.read(tmp_path, "run-1")] == ["succeeded"]
+    assert [stage.status for stage in run_summary.read(tmp_path, "run-1")] == ["succeeded"]
 
 
 def test_stages_come_in_the_order_of_a_run_and_runs_stay_apart(tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_stages_come_in_the_order_of_a_run_and_runs_stay_apart(tmp_path: Path) -
             pass
     with RunRecorder(tmp_path, "run-2").stage("mirror"):
         pass
-    names = [stage.name for stage in records.read(tmp_path, "run-1")]
+    names = [stage.name for stage in run_summary.read(tmp_path, "run-1")]
     assert names == ["plan", "build", "deploy", "warm-up"]
-    assert records.read(tmp_path, "run-3") == ()
+    assert run_summary.read(tmp_path, "run-3") == ()
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_damaged_record_reads_as_a_failed_stage(tmp_path: Path, content: bytes
     folder.mkdir(parents=True)
     (folder / "03-build.json").write_bytes(content)
 
-    (record,) = records.read(tmp_path, "run-1")
+    (record,) = run_summary.read(tmp_path, "run-1")
     assert (record.name, record.status) == ("build", "failed")
     assert record.started > 0
     assert record.error == (
@@ -163,7 +163,7 @@ def test_a_damaged_record_reads_as_a_failed_stage(tmp_path: Path, content: bytes
 
 def test_a_record_that_cannot_be_opened_reads_as_a_failed_stage(tmp_path: Path) -> None:
     (tmp_path / "records/run-1/02-download.json").mkdir(parents=True)
-    (record,) = records.read(tmp_path, "run-1")
+    (record,) = run_summary.read(tmp_path, "run-1")
     assert (record.name, record.status) == ("download", "failed")
     assert "Is a directory" in record.error
 
@@ -173,7 +173,7 @@ def test_unknown_fields_of_another_release_are_passed_over(tmp_path: Path) -> No
     folder.mkdir(parents=True)
     row = {"name": "plan", "status": "succeeded", "started": 5, "mood": "good"}
     (folder / "01-plan.json").write_text(json.dumps(row))
-    assert records.read(tmp_path, "run-1") == (StageRecord("plan", "succeeded", 5),)
+    assert run_summary.read(tmp_path, "run-1") == (StageRecord("plan", "succeeded", 5),)
 
 
 @pytest.mark.parametrize("run_id", ["", "..", "a/b", "/etc", ".hidden", "x" * 300])
@@ -181,7 +181,7 @@ def test_a_run_id_that_is_no_folder_name_is_refused(tmp_path: Path, run_id: str)
     with pytest.raises(UsageError, match="run id"):
         RunRecorder(tmp_path, run_id)
     with pytest.raises(UsageError, match="run id"):
-        records.read(tmp_path, run_id)
+        run_summary.read(tmp_path, run_id)
 
 
 def test_a_stage_name_that_is_no_file_name_is_refused(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_summary_takes_digest_mirror_registered_and_endpoint(tmp_path: Path) -> 
     for name, result in results.items():
         with recorder.stage(name) as handle:
             handle.done(result)
-    run = records.summary("m", "1", records.read(tmp_path, "run-1"))
+    run = run_summary.summary("m", "1", run_summary.read(tmp_path, "run-1"))
 
     assert (run.model, run.version, run.status) == ("m", "1", "succeeded")
     assert run.digest == str(DIGEST)
@@ -231,7 +231,7 @@ def test_summary_takes_digest_mirror_registered_and_endpoint(tmp_path: Path) -> 
     ],
 )
 def test_summary_status_is_the_worst_of_its_stages(stages: list[StageRecord], status: str) -> None:
-    assert records.summary("m", "1", stages).status == status
+    assert run_summary.summary("m", "1", stages).status == status
 
 
 def test_summary_takes_nothing_from_results_of_another_form() -> None:
@@ -240,7 +240,7 @@ def test_summary_takes_nothing_from_results_of_another_form() -> None:
         stage("mirror", name="quay.io/x", digest=5),
         stage("deploy", "rendered", path="x.yaml"),
     ]
-    run = records.summary("m", "1", stages)
+    run = run_summary.summary("m", "1", stages)
     assert (run.digest, run.mirror, run.registered, run.endpoint) == ("", "", "", "")
 
 

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 from modelcar import report, timeline
 from modelcar.page import lay_out
-from modelcar.records import summary
+from modelcar.run_summary import summary
 from modelcar.values import (
     Digest,
     Endpoint,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelcar import records, task
+from modelcar import run_summary, task
 from modelcar.errors import UsageError
 from modelcar.values import StageRecord
 
@@ -31,7 +31,7 @@ def run(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
 
 
 def record(folder: Path) -> StageRecord:
-    (found,) = records.read(folder, RUN)
+    (found,) = run_summary.read(folder, RUN)
     return found
 
 

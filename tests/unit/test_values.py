@@ -54,7 +54,9 @@ SERVING = Serving(
 )
 KNOWN = KnownLayer(DIGEST, {"BF16": 3})
 LAYER = PlannedLayer((FILE,), 2048, KNOWN, reused=True, refuted=True)
-FACTS = ModelFacts("apache-2.0", "awq 4-bit", "LlamaForCausalLM")
+FACTS = ModelFacts(
+    "apache-2.0", "awq 4-bit", "LlamaForCausalLM", "vllm", ("chat",), ("en",), ("fp8",), "# Card"
+)
 IMAGE = ImageDigest("quay.io/org/name", DIGEST)
 STAGE = StageRecord("build", "failed", 1.5, 2.25, "line", "why", {"image": {"n": [1, None]}})
 
@@ -86,9 +88,15 @@ EXAMPLES = (
     IMAGE,
     ImageLayer(DIGEST, 5, ("a", "b")),
     BuiltImage(
-        IMAGE, "quay.io/org/name:1.0", (ImageLayer(DIGEST, 5),), Moved(7, 8, 9), 1.25, changed=True
+        IMAGE,
+        "quay.io/org/name:1.0",
+        (ImageLayer(DIGEST, 5),),
+        Moved(7, 8, 9),
+        1.25,
+        changed=True,
+        facts=ImageFacts(COMMIT, 3, 10),
     ),
-    ImageFacts(COMMIT, 3, 10),
+    ImageFacts(COMMIT, 3, 10, {"license": "mit"}),
     ModelVersion("name", "1.0", "oci://x", "1", "2", "3", changed=False),
     Endpoint("name", "models", "https://x", 12.5),
     STAGE,

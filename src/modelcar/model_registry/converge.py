@@ -1,6 +1,5 @@
 """Find or create model, version and artifact, and write what differs."""
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Mapping
@@ -8,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelcar.errors import DriftError, ModelRegistryError
-from modelcar.model_registry import connection as server
+from modelcar.model_registry import record as recorded
+from modelcar.model_registry.asking import ask
 from modelcar.model_registry.connection import Connection
+from modelcar.model_registry.record import Record
 from modelcar.values import ImageDigest, Model, ModelVersion
 
 _log = logging.getLogger(__name__)
 
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
-_PAUSES = (0.2, 1.0, 3.0)  # seconds before the second, third and fourth attempt
 _FORMAT = "vLLM"  # what the dashboard matches with a serving runtime's formats
 
 
@@ -37,7 +37,7 @@ class _Wanted:
 
     model: Model
     uri: str
-    properties: Mapping[str, str]
+    record: Record
     run: Lineage | None
     move: bool
 
@@ -58,33 +58,33 @@ class _Found:
     version: Any = None
     artifact: Any = None
 
+    @property
+    def texts(self) -> dict[str, str | None]:
+        return _texts(self.version.custom_properties) if self.version else {}
+
 
 def register(
     connection: Connection,
     model: Model,
     image: ImageDigest,
+    record: Record,
     *,
-    commit: str | None,
-    properties: Mapping[str, str] | None = None,
     run: Lineage | None = None,
     move_version: bool = False,
 ) -> ModelVersion:
     """Bring the Model Registry to say that this version of `model` is `image`.
 
-    Only what differs is written; properties that others set stay, empty ones are not sent (the
-    dashboard shows them as labels). The lineage is that of the run that made the image, so it is
+    Only what differs is written; properties that others set stay. Labels are set on what is made,
+    and a text that describes is not replaced, so that people may reword both; the catalog's
+    description is, since it was given. The lineage is that of the run that made the image, so it is
     written with the URI and stays. Raises DriftError when the version points at another digest,
     unless `move_version` is set: then the old URI is kept as the property `previous_uri`. Raises
-    ModelRegistryError.
+    UsageError for names that are too long, and ModelRegistryError.
     """
-    source = {"source": model.source.uri, "commit": commit or "", **(properties or {})}
-    given = {key: value for key, value in source.items() if value}
-    wanted = _Wanted(model, image_uri(image), given, run, move_version)
-    try:
-        return asyncio.run(_converge(connection, wanted))
-    except server.client_errors() as error:
-        what = f"registering {wanted.title} in the model registry at {connection.url}"
-        raise ModelRegistryError(what, *server.reason(error, connection)) from error
+    wanted = _Wanted(model, image_uri(image), record, run, move_version)
+    recorded.check_names((model.name, model.version, wanted.artifact_name))
+    what = f"registering {wanted.title} in the model registry at {connection.url}"
+    return ask(connection, what, lambda api: _attempt(api, wanted))
 
 
 def image_uri(image: ImageDigest) -> str:
@@ -92,34 +92,14 @@ def image_uri(image: ImageDigest) -> str:
     return str(image) if image.name.startswith("oci:") else f"oci://{image}"
 
 
-async def _converge(connection: Connection, wanted: _Wanted) -> ModelVersion:
-    """Register; when the server stumbles or another run was faster, start from the first look."""
-    from mr_openapi import ModelRegistryServiceApi
-
-    async with server.open_client(connection) as client:
-        api = ModelRegistryServiceApi(client)
-        for pause in _PAUSES:
-            try:
-                return await _attempt(api, wanted)
-            except server.client_errors() as error:
-                if not server.may_pass(error):
-                    raise
-                _log.info(
-                    "%s: %s; trying again", connection.url, server.reason(error, connection)[0]
-                )
-                await asyncio.sleep(pause)
-        return await _attempt(api, wanted)
-
-
 async def _attempt(api: Any, wanted: _Wanted) -> ModelVersion:
     """Look everything up and refuse what must be refused, and only then write."""
-    async with asyncio.timeout(server.TIMEOUT):
-        found = await _look_up(api, wanted)
-        _refuse_archived(found, wanted)
-        moved = _is_move(found, wanted)
-        model, model_new = await _write_model(api, wanted, found)
-        version, version_new = await _write_version(api, wanted, found, model.id, moved)
-        artifact, artifact_new = await _write_artifact(api, wanted, found, version.id, moved)
+    found = await _look_up(api, wanted)
+    _refuse_archived(found, wanted)
+    moved = _is_move(found, wanted)
+    model, model_new = await _write_model(api, wanted, found)
+    version, version_new = await _write_version(api, wanted, found, model.id, moved)
+    artifact, artifact_new = await _write_artifact(api, wanted, found, version.id, moved)
     changed = model_new or version_new or artifact_new
     _log.info("%s %s", wanted.title, "is registered" if changed else "was registered already")
     ids = (model.id, version.id, artifact.id)
@@ -164,7 +144,8 @@ async def _artifact_of(api: Any, wanted: _Wanted, version_id: str) -> Any:
 def _refuse_archived(found: _Found, wanted: _Wanted) -> None:
     for kind, entity in (("model", found.model), ("version", found.version)):
         if entity is not None and entity.state == "ARCHIVED":
-            remedy = "restore it in the dashboard, or register under another version"
+            names = wanted.model.name if kind == "model" else wanted.title
+            remedy = f"restore it with `modelcar restore {names}`, or register under another name"
             raise ModelRegistryError(
                 f"registering {wanted.title}", f"the {kind} is archived", remedy
             )
@@ -176,16 +157,19 @@ def _is_move(found: _Found, wanted: _Wanted) -> bool:
     The same digest under another name is no drift: a mirror may stand elsewhere tomorrow.
     """
     uri = found.artifact.uri if found.artifact else None
-    if not uri or _digest(uri) == _digest(wanted.uri):
+    if not uri or digest(uri) == digest(wanted.uri):
         return False
     if not wanted.move:
-        why = f"it points at {_digest(uri)}, and this image is {_digest(wanted.uri)}"
-        remedy = "register under another version, or move this one with --move-version"
+        differs = recorded.difference(found.texts, wanted.record.texts())
+        why = f"it points at {digest(uri)}, and this image is {digest(wanted.uri)} ({differs})"
+        remedy = "register under another version, move this one with --move-version, or let the "
+        remedy += "version follow a branch with --follow"
         raise DriftError(f"{wanted.title} in the model registry", why, remedy)
     return True
 
 
-def _digest(uri: str) -> str:
+def digest(uri: str) -> str:
+    """Return the digest that a URI ends in, or the URI where it has none."""
     match = _DIGEST.search(uri)
     return match[1] if match else uri
 
@@ -193,10 +177,15 @@ def _digest(uri: str) -> str:
 async def _write_model(api: Any, wanted: _Wanted, found: _Found) -> tuple[Any, bool]:
     from mr_openapi import RegisteredModelCreate, RegisteredModelUpdate
 
-    text = wanted.model.description
+    given, card = map(recorded.cut, (wanted.record.description, wanted.record.card))
     if found.model is None:
-        fresh = RegisteredModelCreate(name=wanted.model.name, description=text or None)
+        fresh = RegisteredModelCreate(
+            name=wanted.model.name,
+            description=given or card or None,
+            customProperties=_values(wanted.record.marks()),
+        )
         return await api.create_registered_model(fresh), True
+    text = given or found.model.description or card
     if not text or found.model.description == text:
         return found.model, False
     change = RegisteredModelUpdate(description=text, state=None)
@@ -208,33 +197,44 @@ async def _write_version(
 ) -> tuple[Any, bool]:
     from mr_openapi import ModelVersionCreate, ModelVersionUpdate
 
-    # Before the artifact: a run that dies between the two still knows the old URI next time.
-    previous = {"previous_uri": found.artifact.uri} if moved else {}
-    kept = found.version.custom_properties or {} if found.version else {}
-    missing = _missing(kept, {**wanted.properties, **previous})
-    properties = {**kept, **missing}
+    properties, card = wanted.record.texts(), recorded.cut(wanted.record.card)
     if found.version is None:
-        name = wanted.model.version
         fresh = ModelVersionCreate(
-            name=name, registeredModelId=model_id, customProperties=properties
+            name=wanted.model.version,
+            registeredModelId=model_id,
+            description=card or None,
+            customProperties=_values({**wanted.record.marks(), **properties}),
         )
         return await api.create_model_version(fresh), True
-    if not missing:
+    # Before the artifact: a run that dies between the two still knows the old URI next time.
+    previous = {"previous_uri": found.artifact.uri} if moved else {}
+    fields: dict[str, Any] = {}
+    if new := recorded.missing(found.texts, {**properties, **previous}):
+        # The server replaces the whole map, so the properties of others go along.
+        fields["customProperties"] = {**(found.version.custom_properties or {}), **_values(new)}
+    kept = found.version.description
+    if card and kept != card and (moved or not kept):
+        fields["description"] = card
+    if not fields:
         return found.version, False
-    # The server replaces the whole map, so the properties of others go along.
-    change = ModelVersionUpdate(customProperties=properties, state=None)
+    change = ModelVersionUpdate(state=None, **fields)
     return await api.update_model_version(found.version.id, change), True
 
 
-def _missing(kept: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+def _values(texts: Mapping[str, str]) -> dict[str, Any]:
     from mr_openapi import MetadataStringValue, MetadataValue
 
-    def value(text: str) -> Any:
-        kind = "MetadataStringValue"
-        return MetadataValue(MetadataStringValue(string_value=text, metadataType=kind))
+    kind = "MetadataStringValue"
+    return {
+        name: MetadataValue(MetadataStringValue(string_value=text, metadataType=kind))
+        for name, text in texts.items()
+    }
 
-    wanted = {key: value(text) for key, text in given.items()}
-    return {key: item for key, item in wanted.items() if kept.get(key) != item}
+
+def _texts(properties: Mapping[str, Any] | None) -> dict[str, str | None]:
+    """Return the properties that are texts; None for those of another type."""
+    values = {name: item.actual_instance for name, item in (properties or {}).items()}
+    return {name: getattr(value, "string_value", None) for name, value in values.items()}
 
 
 async def _write_artifact(

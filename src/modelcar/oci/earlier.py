@@ -18,15 +18,15 @@ log = logging.getLogger(__name__)
 
 
 def layers(
-    target: ImageStore, tags: Iterable[str], wanted: Mapping[Digest, int]
+    target: ImageStore, names: Iterable[str | Digest], wanted: Mapping[Digest, int]
 ) -> dict[Digest, KnownLayer]:
-    """Return those of the layer keys `wanted` that a manifest of `tags` names, the first of each.
+    """Return those of the layer keys `wanted` that a manifest of `names` names, the first of each.
 
     `wanted` gives each layer's size in bytes. What the annotations say is taken on trust: the
     target may be without the layer, or the layer may hold other bytes. Raises OciRegistryError.
     """
     found: dict[Digest, KnownLayer] = {}
-    for manifest in islice(_manifests(target, tags), MOST if wanted else 0):
+    for manifest in islice(_manifests(target, names), MOST if wanted else 0):
         for key, known in _named(manifest, wanted):
             found.setdefault(key, known)
         if len(found) == len(wanted):
@@ -34,11 +34,11 @@ def layers(
     return found
 
 
-def _manifests(target: ImageStore, tags: Iterable[str]) -> Iterator[RawManifest | None]:
-    """Yield each tag's manifest, and after an index its members; None for what is not there."""
+def _manifests(target: ImageStore, names: Iterable[str | Digest]) -> Iterator[RawManifest | None]:
+    """Yield each name's manifest, and after an index its members; None for what is not there."""
     seen: set[Digest] = set()
-    for tag in tags:
-        top = _read(target, tag)
+    for name in names:
+        top = _read(target, name)
         yield top
         for _, digest in (top and members(top)) or ():
             if digest not in seen:

@@ -12,7 +12,14 @@ from modelcar.oci import layer
 from modelcar.oci.platform import AMD64, Platform
 from modelcar.oci.store import CONFIG, INDEX, LAYER, MANIFEST, RawManifest
 from modelcar.parameter_count import parameter_count
-from modelcar.values import Digest, KnownLayer, ModelFacts, ModelSource, SourceFile
+from modelcar.values import (
+    Digest,
+    ImageFacts,
+    KnownLayer,
+    ModelFacts,
+    ModelSource,
+    SourceFile,
+)
 
 OCI: Final = "org.opencontainers.image"
 OURS: Final = "io.modelcar-pipelines"
@@ -22,6 +29,14 @@ _DTYPE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,15}")
 _DTYPES: Final = 32
 """More than the format has; the limits hold for annotations that a stranger wrote."""
 _NO_FACTS: Final = ModelFacts()
+_TOLD: Final = {
+    "license": f"{OCI}.licenses",
+    "base": f"{OCI}.base.digest",
+    **{
+        name: f"{OURS}.model.{name}"
+        for name in ("parameters", "dtypes", "quantization", "architecture")
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,15 @@ def describe(
         f"{OURS}.model.architecture": facts.architecture,
     }
     return {key: text for key, text in (said | _origin(source, commit)).items() if text}
+
+
+def facts(manifest: RawManifest) -> ImageFacts:
+    """Return what an image's manifest says of it, under the keys that `describe` writes."""
+    said = json.loads(manifest.content)
+    layers, annotations = said.get("layers", []), said.get("annotations", {})
+    told = {name: annotations[key] for name, key in _TOLD.items() if annotations.get(key)}
+    commit = annotations.get(f"{OCI}.revision")
+    return ImageFacts(commit, len(layers), sum(int(entry["size"]) for entry in layers), told)
 
 
 def assemble(

@@ -1,9 +1,7 @@
 """What an image says of itself, read from the manifest that its digest names."""
 
-import json
-
 from modelcar.errors import ImageError
-from modelcar.oci.image import OCI
+from modelcar.oci.image import facts
 from modelcar.oci.platform import AMD64, choose, members
 from modelcar.oci.reference import DigestReference
 from modelcar.oci.store import ImageStore, RawManifest, open_store
@@ -19,10 +17,7 @@ def inspect(reference: DigestReference) -> ImageFacts:
     if found is None:
         remedy = "build it, or correct the reference"
         raise ImageError(f"image {reference}", "there is no such image", remedy)
-    manifest = json.loads(found.content)
-    layers, annotations = manifest.get("layers", []), manifest.get("annotations", {})
-    commit = annotations.get(f"{OCI}.revision")
-    return ImageFacts(commit, len(layers), sum(int(entry["size"]) for entry in layers))
+    return facts(found)
 
 
 def _manifest(store: ImageStore, reference: DigestReference) -> RawManifest | None:

@@ -1,0 +1,155 @@
+"""The verbs of the Model Registry: register, versions, archive, restore."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelcar.cli_options import (
+    common_options,
+    image_option,
+    model_registry_options,
+    show,
+    show_json,
+)
+
+if TYPE_CHECKING:
+    from modelcar.model_registry import Connection
+    from modelcar.model_registry.states import State
+    from modelcar.values import ImageFacts, Model, ModelFacts
+
+log = logging.getLogger(__name__)
+_NAME_IT = "name it with --model-registry, MODEL_REGISTRY_URL or the site file"
+
+
+@click.command()
+@common_options
+@click.argument("model")
+@image_option
+@model_registry_options
+@click.option("--move-version", is_flag=True, help="Move the version to another digest.")
+@click.option("--follow", is_flag=True, help="Register it as VERSION-COMMIT7.")
+def register(
+    model: str,
+    image: str,
+    connection: "Connection | None",
+    move_version: bool,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Find or create MODEL's version in the Model Registry, and print its id and URI.
+
+    What is known of it is recorded: what the image says, and the model card at its commit.
+    """
+    from modelcar import catalog
+    from modelcar import register as stage
+    from modelcar.model_registry import register as converge
+    from modelcar.oci.inspect import inspect
+    from modelcar.oci.reference import parse_image
+    from modelcar.values import to_json
+
+    if connection is None:
+        _skip(as_json)
+        return
+    reference, chosen = parse_image(image), catalog.find(model)
+    facts = inspect(reference)
+    chosen = stage.following(chosen, facts.commit) if follow else chosen
+    record = stage.record(chosen, facts, _card(chosen, facts))
+    found = converge(connection, chosen, reference.image, record, move_version=move_version)
+    show(f"{found.version_id} {found.uri}", to_json(found), as_json)
+
+
+@click.command()
+@common_options
+@click.argument("model")
+@model_registry_options
+def versions(model: str, connection: "Connection | None", as_json: bool) -> None:
+    """List MODEL's versions in the Model Registry: digest, state, since when, by which run.
+
+    The last two columns say where it is served, and when and where it last gave an answer.
+    """
+    from modelcar import terminal
+    from modelcar.model_registry import versions as listing
+
+    found = listing.versions(_needed(connection), _name(model))
+    rows = [{**_row(item), "digest": item.digest} for item in found]
+    if as_json:
+        show_json({"model": _name(model), "versions": rows})
+    else:
+        terminal.print_versions(found)
+
+
+@click.command()
+@common_options
+@click.argument("model")
+@click.argument("version", default="")
+@model_registry_options
+def archive(model: str, version: str, **options: Any) -> None:
+    """Archive MODEL's VERSION in the Model Registry, or without VERSION the model."""
+    _set_state(model, version, "ARCHIVED", **options)
+
+
+@click.command()
+@common_options
+@click.argument("model")
+@click.argument("version", default="")
+@model_registry_options
+def restore(model: str, version: str, **options: Any) -> None:
+    """Bring MODEL's VERSION back from the archive, or without VERSION the model."""
+    _set_state(model, version, "LIVE", **options)
+
+
+def _set_state(
+    model: str, version: str, state: "State", connection: "Connection | None", as_json: bool
+) -> None:
+    from modelcar.model_registry.states import set_state
+    from modelcar.values import to_json
+
+    done = set_state(_needed(connection), _name(model), version, state)
+    title = f"{done.model} {done.version}".strip()
+    show(f"{title} {'is' if done.changed else 'was'} {state}", to_json(done), as_json)
+
+
+def _needed(connection: "Connection | None") -> "Connection":
+    from modelcar.errors import UsageError
+
+    if connection is None:
+        raise UsageError("asking the Model Registry", "none is named", _NAME_IT)
+    return connection
+
+
+def _skip(as_json: bool) -> None:
+    log.warning("nothing is registered: no model registry is named; %s", _NAME_IT)
+    if as_json:
+        show_json({"skipped": "no model registry is named"})
+
+
+def _name(model: str) -> str:
+    """Return the registered model's name: the catalog's for a file or a URI, else as it stands."""
+    from modelcar import catalog
+
+    named = "://" in model or model.endswith((".yaml", ".yml"))
+    return catalog.find(model).name if named else model
+
+
+def _card(model: "Model", image: "ImageFacts") -> "ModelFacts":
+    """Read the model card at the image's commit; without it the image's own facts must do."""
+    from modelcar import facts, plan
+    from modelcar.errors import SourceError
+    from modelcar.hub import Hub
+    from modelcar.values import ModelFacts
+
+    try:
+        source = model.source.at(image.commit)
+        return facts.facts(["README.md"], lambda path: plan.read(source, path, Hub()))
+    except SourceError as error:
+        log.warning("what the model card says is not recorded: %s", error)
+        return ModelFacts()
+
+
+def _row(item: Any) -> dict[str, Any]:
+    from modelcar.values import to_json
+
+    told = to_json(item)
+    assert isinstance(told, dict)  # noqa: S101  a dataclass becomes an object
+    return told

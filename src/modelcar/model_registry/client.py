@@ -1,0 +1,100 @@
+"""The API of a Model Registry, in whichever version the server has: the one place that knows.
+
+Wheels of `model-registry` up to 0.3.11 and 0.3.14 ask for `/v1alpha3`, 0.3.12 and those from
+0.3.15 on for `/v1`, and none asks for both. Servers of OpenShift AI have `/v1alpha3`; newer ones
+have `/v1` too, with the same resources, and call the old path deprecated. So the generated client
+of 0.3.14, which installs beside kfp, is sent to the version that is found.
+
+Of that package only `mr_openapi` is used: importing `model_registry` sets up logging for the whole
+process, and its updates send every field, which un-archives what a person archived and turns
+properties of types it does not know into text.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import ClientTimeout
+from mr_openapi import ApiClient, Configuration, ModelRegistryServiceApi
+from mr_openapi.exceptions import ApiException, NotFoundException
+
+from modelcar import trust
+from modelcar.errors import UsageError
+from modelcar.model_registry.connection import Connection
+
+Call = Callable[..., Awaitable[Any]]
+VERSIONS: Final = ("v1", "v1alpha3")
+_GENERATED: Final = "v1alpha3"
+
+
+class Client(ApiClient):  # type: ignore[misc]  # the package has no types
+    """The generated client, an asynchronous context manager; sends what is asked to `version`."""
+
+    def __init__(self, connection: Connection) -> None:
+        settings = Configuration(host=connection.url, access_token=connection.token or None)
+        super().__init__(settings)
+        self.version = VERSIONS[0]
+        self._timeout = ClientTimeout(total=connection.timeout, connect=connection.timeout / 6)
+        named = [Path(connection.ca_file)] if connection.ca_file else []
+        for path in (*trust.ca_files(), *named):
+            self._trust(path)
+
+    def param_serialize(self, method: str, resource_path: str, **more: Any) -> Any:
+        """Ask for the version that the server has."""
+        path = resource_path.replace(f"/{_GENERATED}/", f"/{self.version}/", 1)
+        return super().param_serialize(method, path, **more)
+
+    async def call_api(self, *request: Any, **more: Any) -> Any:
+        """Hold each request to the connection's timeout; the generated default is five minutes."""
+        return await super().call_api(*request, **{**more, "_request_timeout": self._timeout})
+
+    async def api(self) -> ModelRegistryServiceApi:
+        """Return the service in the version that is there; raise NotFoundException for none."""
+        service = ModelRegistryServiceApi(self)
+        for self.version in VERSIONS:
+            try:
+                await page(service.get_registered_models_without_preload_content, page_size="1")
+                return service
+            except NotFoundException:
+                if self.version == VERSIONS[-1]:
+                    raise
+        raise AssertionError("there is a last version")
+
+    def _trust(self, path: Path) -> None:
+        try:
+            self.rest_client.ssl_context.load_verify_locations(cafile=path)
+        except OSError as error:  # ssl's own errors are among them
+            remedy = "name a file of certificates in PEM"
+            raise UsageError(f"CA file {path}", str(error), remedy) from error
+
+
+async def page(call: Call, *key: str, **query: Any) -> dict[str, Any]:
+    """Return one page of a list as plain JSON: the client's types refuse what they do not know."""
+    response = await call(*key, **query)
+    body = await response.text()
+    if response.status == 404:
+        raise NotFoundException(status=404, reason=response.reason, body=body)
+    if response.status != 200:
+        failure = ApiException(status=response.status, reason=response.reason, body=body)
+        failure.headers = response.headers
+        raise failure
+    found = json.loads(body)
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    return found
+
+
+async def pages(call: Call, *key: str, **query: Any) -> list[dict[str, Any]]:
+    """Return every item of a list, page by page."""
+    items: list[dict[str, Any]] = []
+    token, seen = "", set[str]()
+    while token not in seen:
+        seen.add(token)
+        more = {"next_page_token": token} if token else {}
+        found = await page(call, *key, page_size="100", **query, **more)
+        items += found.get("items") or []
+        token = found.get("nextPageToken") or ""
+        if not token:
+            return items
+    raise ValueError(f"its pages lead back to {token!r}")

@@ -1,0 +1,109 @@
+"""What the failures of a Model Registry mean, and which of them may pass."""
+
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from modelcar import retries, trust
+from modelcar.model_registry.connection import Connection
+
+_NAMESPACE = "rhoai-model-registries"
+_ROUTE = "https://NAME-rest.DOMAIN"
+_REMEDIES = {
+    401: "give a valid token: that of the pod's service account, or what `oc whoami -t` prints",
+    404: f"give the address of a Model Registry with API v1 or v1alpha3, its Route {_ROUTE}",
+}
+_SERVICE = re.compile(r"([^.]+)\.([^.]+)\.svc(\.|$)")
+_PATH = re.compile(r"/model-registry/([^/]+)$")
+
+
+def client_errors() -> tuple[type[Exception], ...]:
+    """Everything that the generated client raises: its own, aiohttp's, ssl's, pydantic's."""
+    from aiohttp import ClientError
+    from mr_openapi.exceptions import OpenApiException
+
+    return (OpenApiException, ClientError, OSError, ValueError)
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether the same call may succeed in a moment; 409 is a run that was faster."""
+    from aiohttp import (
+        ClientConnectionError,
+        ClientConnectorDNSError,
+        ClientPayloadError,
+        ClientSSLError,
+        ConnectionTimeoutError,
+    )
+
+    status = getattr(error, "status", None)
+    if isinstance(status, int) and status:
+        return status == 409 or status in retries.TRANSIENT
+    if isinstance(error, ClientSSLError | ClientConnectorDNSError | ConnectionTimeoutError):
+        return False
+    return isinstance(error, ClientConnectionError | ClientPayloadError | TimeoutError)
+
+
+def reason(error: Exception, connection: Connection) -> tuple[str, str]:
+    """Return why a call failed, and the remedy; a token that the server repeats is hidden."""
+    why, remedy = _reason(error, connection)
+    return why.replace(connection.token, "***") if connection.token else why, remedy
+
+
+def _reason(error: Exception, connection: Connection) -> tuple[str, str]:
+    from aiohttp import ClientConnectorError, ClientSSLError, ConnectionTimeoutError
+
+    status, body = getattr(error, "status", None), getattr(error, "body", None)
+    if status:
+        said = f" ({_said(body)})" if body else ""
+        return f"the server answered {status}{said}", _remedy(status, connection.url)
+    if isinstance(error, ClientSSLError):
+        remedy = f"name a file with its CA in {trust.CA_VARIABLE}, and check that it speaks https"
+        return f"TLS failed: {error}", remedy
+    if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
+        return f"it cannot be reached: {error}", _elsewhere(connection.url)
+    if isinstance(error, TimeoutError):
+        return f"there was no answer within {connection.timeout:g} s", _elsewhere(connection.url)
+    return f"its answer cannot be read: {type(error).__name__}: {error}", _REMEDIES[404]
+
+
+def _remedy(status: int, url: str) -> str:
+    if status == 403:
+        name, namespace = instance(url)
+        role = f"bind the Role registry-user-{name} of namespace {namespace}"
+        return f"{role} to the account that asks; in pipelines that is pipeline-runner-dspa"
+    return _REMEDIES.get(status, "look at the log of the Model Registry's server")
+
+
+def _elsewhere(url: str) -> str:
+    if _SERVICE.match(urlsplit(url).hostname or ""):
+        return f"a NetworkPolicy closes this Service to other namespaces: give its Route, {_ROUTE}"
+    return "check the address, the network and the proxy variables"
+
+
+def instance(url: str) -> tuple[str, str]:
+    """Return a Model Registry's name and namespace, as far as its address tells them."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if service := _SERVICE.match(host):
+        return service[1], service[2]
+    if path := _PATH.search(parts.path):
+        return path[1], _NAMESPACE
+    first = host.partition(".")[0]
+    return first.removesuffix("-rest") if first.endswith("-rest") else "NAME", _NAMESPACE
+
+
+def retry_after(error: Exception) -> str | None:
+    """Return when the server wants to be asked again, as its header says it."""
+    headers: Any = getattr(error, "headers", None)
+    return headers.get("Retry-After") if headers else None
+
+
+def _said(body: str) -> str:
+    """Return the server's own words: the message of its JSON, or the text of a proxy."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    text = answer.get("message", "") if isinstance(answer, dict) else body
+    return " ".join(str(text).split())[:200]

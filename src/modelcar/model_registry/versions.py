@@ -1,0 +1,172 @@
+"""The versions of one model: what each names, since when, by which run, and where it is served."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from modelcar.errors import ModelRegistryError, ReferenceError_
+from modelcar.model_registry.asking import ask
+from modelcar.model_registry.connection import Connection
+from modelcar.model_registry.converge import digest
+from modelcar.values import Digest
+
+_AT_ONCE: Final = 8
+"""Requests; each version's artifacts are a list of their own."""
+NAMED: Final = 100
+"""Versions whose digests are read at most, the newest ones."""
+_DEPLOYED: Final = "DEPLOYED"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One version as the server holds it; empty texts where it says nothing."""
+
+    name: str
+    id: str
+    state: str
+    """`LIVE` or `ARCHIVED`."""
+    uri: str
+    created: str
+    """As `2026-11-27T21:04:05Z`."""
+    run: str
+    """The name, else the id, of the pipeline run that made the image."""
+    deployed: tuple[str, ...]
+    """The inference services that serve it, by the names that the server has for them."""
+    verified: str
+    """When and where the image last gave an answer; empty when another image did."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of its image; the URI where it has none."""
+        return digest(self.uri)
+
+
+def versions(connection: Connection, model: str) -> tuple[Registered, ...]:
+    """Return all versions of the registered model `model`, the newest first.
+
+    What serves it is known as far as OpenShift AI tells the Model Registry. Raises
+    ModelRegistryError, also when there is no such model.
+    """
+    what = f"listing the versions of {model} in the model registry at {connection.url}"
+    found = ask(connection, what, lambda api: _versions(api, model))
+    if found is None:
+        raise ModelRegistryError(what, "there is no such model", "register it, or check its name")
+    return found
+
+
+def digests(connection: Connection, model: str) -> tuple[Digest, ...]:
+    """Return the digests that the newest versions of `model` name, none for an unknown model.
+
+    Raises ModelRegistryError.
+    """
+    what = f"reading the digests of {model} in the model registry at {connection.url}"
+    uris = ask(connection, what, lambda api: _uris(api, model))
+    return tuple(dict.fromkeys(found for uri in uris if (found := _parsed(digest(uri)))))
+
+
+def _parsed(text: str) -> Digest | None:
+    try:
+        return Digest.parse(text)
+    except ReferenceError_:
+        return None  # by tag, or in another store
+
+
+async def _uris(api: Any, model: str) -> list[str]:
+    found = await find_model(api, model)
+    listed = (await _listed(api, found["id"]))[:NAMED] if found else []
+    artifacts = await _artifacts(api, listed)
+    return [str(artifact.get("uri") or "") for artifact in artifacts]
+
+
+async def _versions(api: Any, model: str) -> tuple[Registered, ...] | None:
+    from modelcar.model_registry.client import pages
+
+    found = await find_model(api, model)
+    if found is None:
+        return None
+    listed = await _listed(api, found["id"])
+    artifacts = await _artifacts(api, listed)
+    services = await pages(api.get_inference_services_without_preload_content)
+    rows = zip(listed, artifacts, strict=True)
+    return tuple(_registered(version, artifact, services) for version, artifact in rows)
+
+
+async def find_model(api: Any, model: str) -> dict[str, Any] | None:
+    """Return the registered model of that name as plain JSON, None for none."""
+    from mr_openapi.exceptions import NotFoundException
+
+    from modelcar.model_registry.client import page
+
+    try:
+        return await page(api.find_registered_model_without_preload_content, model)
+    except NotFoundException:
+        return None
+
+
+async def _listed(api: Any, model_id: str) -> list[dict[str, Any]]:
+    from mr_openapi import OrderByField
+
+    from modelcar.model_registry.client import pages
+
+    call = api.get_registered_model_versions_without_preload_content
+    found = await pages(call, model_id, order_by=OrderByField.ID)
+    return sorted(found, key=lambda item: (_created(item), int(item["id"])), reverse=True)
+
+
+async def _artifacts(api: Any, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the model artifact of each version, an empty one where it has none."""
+    from modelcar.model_registry.client import page
+
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def artifact(version: Mapping[str, Any]) -> dict[str, Any]:
+        async with gate:
+            call = api.get_model_version_artifacts_without_preload_content
+            found = await page(call, version["id"], page_size="100")
+        models = (x for x in found.get("items") or [] if x.get("artifactType") == "model-artifact")
+        return next(models, {})
+
+    return list(await asyncio.gather(*map(artifact, listed)))
+
+
+def _registered(
+    version: Mapping[str, Any], artifact: Mapping[str, Any], services: list[dict[str, Any]]
+) -> Registered:
+    uri = str(artifact.get("uri") or "")
+    return Registered(
+        name=str(version["name"]),
+        id=str(version["id"]),
+        state=str(version.get("state") or "LIVE"),
+        uri=uri,
+        created=_time(_created(version)),
+        run=str(artifact.get("modelSourceName") or artifact.get("modelSourceId") or ""),
+        deployed=serving(services, "modelVersionId", str(version["id"])),
+        verified=_verified(version, uri),
+    )
+
+
+def serving(services: list[dict[str, Any]], field: str, key: str) -> tuple[str, ...]:
+    """Return which of the server's inference services are deployed from what `field` names."""
+    return tuple(
+        str(service.get("name") or service.get("id"))
+        for service in services
+        if service.get(field) == key and service.get("desiredState") == _DEPLOYED
+    )
+
+
+def _verified(version: Mapping[str, Any], uri: str) -> str:
+    held = version.get("customProperties") or {}
+    texts = {name: str(value.get("string_value") or "") for name, value in held.items()}
+    if not texts.get("verified_digest") or texts["verified_digest"] != digest(uri):
+        return ""
+    return f"{texts.get('verified_at', '')} {texts.get('verified_url', '')}".strip()
+
+
+def _created(item: Mapping[str, Any]) -> int:
+    return int(item.get("createTimeSinceEpoch") or 0)
+
+
+def _time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
