@@ -48,10 +48,10 @@ def register(
     from modelcar.oci.reference import parse_image
     from modelcar.values import to_json
 
+    reference, chosen = parse_image(image), catalog.find(model)
     if connection is None:
         _skip(as_json)
         return
-    reference, chosen = parse_image(image), catalog.find(model)
     facts = inspect(reference)
     chosen = stage.following(chosen, facts.commit) if follow else chosen
     record = stage.record(chosen, facts, _card(chosen, facts))

@@ -2,49 +2,31 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from modelcar.errors import DriftError, ModelRegistryError, UsageError
-from modelcar.model_registry import Connection, Lineage, Record, register
-from modelcar.values import Digest, ImageDigest, Model, ModelSource, ModelVersion
+from modelcar.model_registry import Connection, Lineage, register
+from modelcar.values import ImageDigest, ModelVersion
+from tests.model_registry_runs import (
+    COMMIT,
+    IMAGE,
+    MODEL,
+    OTHER,
+    RECORD,
+    RUN,
+    properties,
+    registered,
+)
 from tests.servers.model_registry import ModelRegistryServer
-
-COMMIT = "c" * 40
-MODEL = Model("mistral", "1.0", ModelSource("hf", "mistralai/Mistral", "main"))
-IMAGE = ImageDigest("quay.example/models/mistral", Digest("a" * 64))
-OTHER = ImageDigest("quay.example/models/mistral", Digest("b" * 64))
-RUN = Lineage("team", "run-1", "nightly")
 
 
 @pytest.fixture
 def server() -> Iterator[ModelRegistryServer]:
     with ModelRegistryServer() as running:
         yield running
-
-
-RECORD = Record(
-    {"source": MODEL.source.uri, "commit": COMMIT, "empty": ""}, description="A small model."
-)
-
-
-def registered(
-    server: ModelRegistryServer,
-    image: ImageDigest = IMAGE,
-    record: Record = RECORD,
-    properties: Mapping[str, str] | None = None,
-    **more: Any,
-) -> ModelVersion:
-    told = replace(record, properties={**record.properties, **(properties or {})})
-    return register(Connection(server.url), MODEL, image, told, **more)
-
-
-def properties(entity: dict[str, Any]) -> dict[str, str]:
-    return {name: item["string_value"] for name, item in entity["customProperties"].items()}
 
 
 def test_a_first_registration_makes_model_version_and_artifact(server: ModelRegistryServer) -> None:
@@ -63,7 +45,7 @@ def test_a_first_registration_makes_model_version_and_artifact(server: ModelRegi
         "license": "apache-2.0",
     }
     assert artifact["uri"] == uri
-    assert (artifact["name"], artifact["state"]) == ("mistral-1.0", "LIVE")
+    assert (artifact["name"], artifact["state"]) == ("mistral", "LIVE")
     assert artifact["modelFormatName"] == "vLLM"
     lineage = {name: text for name, text in artifact.items() if name.startswith("modelSource")}
     assert lineage == {

@@ -58,7 +58,8 @@ class ModelRegistryServer(LoopbackServer):
 
     `state` names a JSON file that outlives the server. With `token`, a proxy as OpenShift puts
     in front refuses requests without a bearer token, and those of `forbidden` tokens. Each answer
-    takes `delay` seconds. Leaving the server fails when the published interface was broken.
+    takes `delay` seconds. Leaving the server fails when the published interface was broken; the
+    answers of a `newer` server may go beyond it.
     """
 
     def __init__(
@@ -69,12 +70,13 @@ class ModelRegistryServer(LoopbackServer):
         token: str = "",
         forbidden: Collection[str] = (),
         delay: float = 0.0,
+        newer: bool = False,
         port: int = 0,
         tls: tuple[Path, Path] | None = None,
     ) -> None:
         super().__init__(port=port, tls=tls)
         self.faults: list[str] = []
-        self._delay = delay
+        self._delay, self._newer = delay, newer
         self.store = Store(state)
         self._paths, self._token, self._forbidden = paths, token, forbidden
 
@@ -96,7 +98,8 @@ class ModelRegistryServer(LoopbackServer):
             return refused
         response = self._answer(request)
         match = _PATH.fullmatch(request.path)
-        if match and match["version"] in self._paths and (document := published()):
+        known = match is not None and match["version"] in self._paths and not self._newer
+        if known and (document := published()):
             content = b"".join(response.content.blocks(0, response.content.size))
             given = (request.method, request.path, response.status, content)
             self.faults += document.faults_of_response(*given)

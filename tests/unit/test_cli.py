@@ -105,7 +105,8 @@ WRONG: list[tuple[list[str], str]] = [
     (["build", "small", "--to", "oci:"], "image reference 'oci:': it names no folder"),
     (["mirror", "org/name", "quay.io/a"], "'org' is not a registry host (a host has a dot or a"),
     (["mirror", "quay.io/a:1", IMAGE], "a digest cannot be written to; name it as quay.io/org/"),
-    (["register", "small", "--image", IMAGE], "registering: no model registry is named; name it"),
+    (["versions", "small"], "asking the Model Registry: none is named; name it with"),
+    (["archive", "small", "1"], "asking the Model Registry: none is named; name it with"),
     (
         ["register", "small", "--image", IMAGE, "--model-registry", "http://example.com"],
         "model registry address example.com: plain HTTP would show the token",
@@ -160,6 +161,18 @@ def test_what_click_refuses_exits_2_too(arguments: list[str], message: str) -> N
     done = run(*arguments)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_without_a_model_registry_registering_is_skipped_and_said_so(
+    empty_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = f'name: small\nsource: file://{empty_folder}/model\nversion: "1"\n'
+    (empty_folder / "small.yaml").write_text(text)
+    done = run("register", "small.yaml", "--image", IMAGE)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "nothing is registered: no model registry is named; name it with" in caplog.text
+    done = run("register", "small.yaml", "--image", IMAGE, "--json")
+    assert json.loads(done.stdout) == {"skipped": "no model registry is named"}
 
 
 def test_every_fault_of_every_file_has_its_line(empty_folder: Path) -> None:

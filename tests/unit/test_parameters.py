@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelcar import parameters
+from modelcar import parameters, trust
 from modelcar.errors import UsageError
 from modelcar.values import Model, ModelSource, Serving
 
@@ -81,7 +81,7 @@ def test_the_target_stands_below_the_place_that_is_named() -> None:
 def test_without_a_place_it_is_the_clusters_own_oci_registry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parameters, "SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setattr(trust, "SERVICE_ACCOUNT", tmp_path)
     (tmp_path / "namespace").write_text("own\n")
     for namespace, expected in (("models", "models"), ("", "own")):
         found = parameters.target("", namespace, MODEL, "")
@@ -133,7 +133,7 @@ def test_a_bad_text_is_named_with_its_remedy(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(parameters, "SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setattr(trust, "SERVICE_ACCOUNT", tmp_path)
     with pytest.raises(UsageError) as caught:
         call()
     assert message in str(caught.value)

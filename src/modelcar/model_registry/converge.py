@@ -45,10 +45,6 @@ class _Wanted:
     def title(self) -> str:
         return f"{self.model.name} {self.model.version}"
 
-    @property
-    def artifact_name(self) -> str:
-        return f"{self.model.name}-{self.model.version}"
-
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -82,7 +78,7 @@ def register(
     UsageError for names that are too long, and ModelRegistryError.
     """
     wanted = _Wanted(model, image_uri(image), record, run, move_version)
-    recorded.check_names((model.name, model.version, wanted.artifact_name))
+    recorded.check_names((model.name, model.version))
     what = f"registering {wanted.title} in the model registry at {connection.url}"
     return ask(connection, what, lambda api: _attempt(api, wanted))
 
@@ -127,9 +123,10 @@ async def _or_none(answer: Awaitable[Any]) -> Any:
 
 
 async def _artifact_of(api: Any, wanted: _Wanted, version_id: str) -> Any:
-    """Return the version's model artifact, ours by name or else the first.
+    """Return the version's model artifact, the one named after the model or else the first.
 
-    The dashboard and the Python client name theirs otherwise; a second one would contradict them.
+    The Python client names and finds it so, the dashboard names it otherwise; a second artifact
+    would contradict theirs.
     """
     from mr_openapi import ArtifactTypeQueryParam, ModelArtifact
 
@@ -137,7 +134,7 @@ async def _artifact_of(api: Any, wanted: _Wanted, version_id: str) -> Any:
     answer = await api.get_model_version_artifacts(version_id, artifact_type=kind, page_size="100")
     artifacts = [item.actual_instance for item in answer.items or []]
     models = [artifact for artifact in artifacts if isinstance(artifact, ModelArtifact)]
-    ours = [artifact for artifact in models if artifact.name == wanted.artifact_name]
+    ours = [artifact for artifact in models if artifact.name == wanted.model.name]
     return next(iter(ours or models), None)
 
 
@@ -244,7 +241,7 @@ async def _write_artifact(
 
     fields = _artifact_fields(wanted, found.artifact, moved)
     if found.artifact is None:
-        fresh = ModelArtifact(name=wanted.artifact_name, state="LIVE", **fields)
+        fresh = ModelArtifact(name=wanted.model.name, state="LIVE", **fields)
         answer = await api.upsert_model_version_artifact(version_id, Artifact(fresh))
         return answer.actual_instance, True
     if not fields:

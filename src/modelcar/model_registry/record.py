@@ -1,5 +1,6 @@
 """What is recorded beside an image's URI, in the forms and lengths that the server takes. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +20,7 @@ MAKING: Final = {
 """The properties that say what an image was made from, and their names for people."""
 _VERIFIED: Final = ("verified_digest", "verified_url")
 _ELLIPSIS: Final = "\n…"
+_HEX: Final = re.compile(r"[0-9a-f]{40,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +85,7 @@ def difference(kept: Mapping[str, str | None], wanted: Mapping[str, str]) -> str
 
 
 def _short(value: str | None) -> str:
-    return value.removeprefix("sha256:")[:12] if value else "none"
+    if not value:
+        return "none"
+    plain = value.removeprefix("sha256:")
+    return plain[: 12 if _HEX.fullmatch(plain) else 80]
