@@ -22,6 +22,7 @@ from tests.byte_path import REPO, modelcar, safetensors, tiny, told, write
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.faulty_proxy import FaultyProxy
 from tests.servers.hub import HubServer
+from tests.servers.model_registry import ModelRegistryServer
 
 URI = f"hf://{REPO}"
 WEIGHTS = "model.safetensors"
@@ -189,3 +190,59 @@ def test_a_layer_of_our_own_record_that_proves_wrong_is_built_anew(
     assert "it is built anew" in done.stderr
     assert told(done)["digest"] == built["digest"]
     assert told(done)["bytes"]["uploaded"] == built["layers"][-1]["size"]
+
+
+def named(registry: ModelRegistryServer, model: str, digest: object) -> None:
+    """Let the Model Registry name the image of `digest` for `model`."""
+    entity = registry.store.create("model", "", {"name": model})
+    fields = {"name": "1", "registeredModelId": entity["id"]}
+    version = registry.store.create("version", entity["id"], fields)
+    uri = f"oci://elsewhere.example/models@{digest}"
+    registry.store.create("artifact", version["id"], {"name": model, "uri": uri})
+
+
+def test_an_image_that_the_model_registry_names_saves_a_fresh_work_folder_every_weight(
+    tmp_path: Path, target: Target
+) -> None:
+    first = target.build(tmp_path / "one")
+    sent, fetched = target.proxy.received("PATCH"), target.weights()
+    with ModelRegistryServer() as registry:
+        named(registry, "tiny", first["digest"])
+        option = ("--model-registry", registry.url)
+        again = target.build(tmp_path / "fresh", *option, tag="2")
+        folder, place = tmp_path / "plan", f"{target.proxy.host}/{target.repository}:3"
+        folder.mkdir()
+        argv = ["plan", URI, "--to", place, "--json", *option]
+        planned = told(modelcar(folder, *argv, HF_ENDPOINT=target.hub.url))
+
+    assert again["digest"] == first["digest"]
+    assert again["bytes"]["uploaded"] == 0
+    assert planned["bytes"]["upload"] == 0
+    assert target.proxy.received("PATCH") == sent
+    assert target.weights() == fetched
+
+
+def test_of_another_model_or_image_the_model_registry_is_no_source_of_trust(
+    tmp_path: Path, target: Target, hub: HubServer
+) -> None:
+    evil = plant(target, hub, tmp_path / "look")
+    with ModelRegistryServer() as registry:
+        named(registry, "other", target.store.manifest("1").digest)  # type: ignore[union-attr]
+        named(registry, "tiny", f"sha256:{'d' * 64}")
+        built = target.build(tmp_path / "mine", "--model-registry", registry.url, tag="2")
+
+    assert str(evil) not in digests(built)
+
+
+def test_a_build_does_not_wait_for_a_model_registry_that_is_not_there(
+    tmp_path: Path, target: Target
+) -> None:
+    with ModelRegistryServer() as registry:
+        gone = registry.url
+    (tmp_path / "mine").mkdir()
+    place = f"{target.proxy.host}/{target.repository}:1"
+    argv = ["build", URI, "--to", place, "--base", target.base, "--model-registry", gone]
+    done = modelcar(tmp_path / "mine", *argv, HF_ENDPOINT=target.hub.url)
+
+    assert done.returncode == 0, done.stderr
+    assert "no earlier image is believed: reading the digests of tiny" in done.stderr

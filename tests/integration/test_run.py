@@ -2,8 +2,10 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from tests.byte_path import safetensors
 from tests.servers import busybox_base
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.hub import HubServer
+from tests.servers.kserve import KServe
+from tests.servers.kube import KubeServer
 from tests.servers.model_registry import ModelRegistryServer
+from tests.servers.vllm import VllmServer
 
 MODELCAR = str(Path(sys.executable).parent / "modelcar")
 REPO = "example/tiny"
@@ -27,7 +32,7 @@ FILES = {
 
 
 def run(
-    folder: Path, hub: HubServer, site: dict[str, Any] | None, *options: str
+    folder: Path, hub: HubServer, site: dict[str, Any] | None, *options: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the model with this site file; the base is busybox on this machine's disk."""
     base = busybox_base.make(folder / "base")
@@ -37,7 +42,7 @@ def run(
     return subprocess.run(
         [*command, "--workdir", "work"],
         cwd=folder,
-        env={**os.environ, "COLUMNS": "100"},
+        env={**os.environ, "COLUMNS": "100", **variables},
         capture_output=True,
         text=True,
         timeout=120,
@@ -107,6 +112,40 @@ def test_without_targets_everything_is_written_to_the_folder(tmp_path: Path) -> 
         check=True,
     )
     assert inspected.stdout.strip() == digest
+
+
+def test_an_endpoint_that_answers_is_recorded_at_its_version(
+    tmp_path: Path, kube: KubeServer
+) -> None:
+    namespace = f"ml-{secrets.token_hex(4)}"
+    kube.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    with (
+        HubServer({REPO: FILES}) as hub,
+        DockerRegistry(tmp_path / "registry") as oci_registry,
+        ModelRegistryServer() as model_registry,
+        VllmServer("tiny") as vllm,
+        KServe(kube, namespace, vllm.url),
+    ):
+        site = {
+            "oci_registry": f"{oci_registry.host}/models",
+            "model_registry": model_registry.url,
+            "namespace": namespace,
+        }
+        kubeconfig = {"KUBECONFIG": str(kube.kubeconfig(namespace=namespace))}
+        first = run(tmp_path, hub, site, "--follow", "--json", **kubeconfig)
+        writes = len(model_registry.writes)
+        second = run(tmp_path, hub, site, "--follow", "--json", **kubeconfig)
+        assert len(model_registry.writes) == writes
+        (version,) = model_registry.store.all("version")
+
+    assert first.returncode == 0, first.stderr
+    assert states(first)["verify"] == states(second)["verify"] == "succeeded"
+    told, properties = json.loads(first.stdout), version["customProperties"]
+    found = {name: item["string_value"] for name, item in properties.items()}
+    assert version["name"] == f"1-{hub.commit(REPO)[:7]}"
+    assert (found["verified_digest"], found["verified_url"]) == (told["digest"], vllm.url)
+    assert found["verified_at"] <= f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert (found["architecture"], found["license"]) == ("LlamaForCausalLM", "apache-2.0")
 
 
 def test_of_an_image_in_a_folder_its_mirror_is_registered_and_served(tmp_path: Path) -> None:
