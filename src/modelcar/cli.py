@@ -1,7 +1,7 @@
 """The command line: verbs parse, call and print. Heavy modules are imported by the verb."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -9,6 +9,7 @@ from modelcar import __version__
 from modelcar.cli_model_registry import archive, register, restore, versions
 from modelcar.cli_options import (
     REFERENCE,
+    Connect,
     Group,
     chosen_model,
     common_options,
@@ -25,9 +26,6 @@ from modelcar.cli_options import (
 from modelcar.cli_packing import packing_options, reuse_options
 from modelcar.cli_prune import prune
 from modelcar.packing import Packing
-
-if TYPE_CHECKING:
-    from modelcar.model_registry import Connection
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,7 +74,7 @@ def pin(model: str, as_json: bool) -> None:
 def plan(
     target: str | None,
     packing: Packing,
-    connection: "Connection | None",
+    connect: Connect,
     workdir: Path | None,
     as_json: bool,
     **selection: Any,
@@ -90,7 +88,7 @@ def plan(
 
     store = open_store(parse_tag(target).location) if target else None
     model = chosen_model(**selection)
-    named = earlier_images.named(connection if target else None, model.name)
+    named = earlier_images.named(connect, model.name) if target else ()
     made = prepare(model, work_folder(workdir), Hub(), store, packing, named)
     if as_json:
         show_json(cli_json.plan_json(made))
@@ -127,7 +125,7 @@ def download(workdir: Path | None, as_json: bool, **selection: Any) -> None:
 def build(
     target: str,
     packing: Packing,
-    connection: "Connection | None",
+    connect: Connect,
     workdir: Path | None,
     as_json: bool,
     **selection: Any,
@@ -139,7 +137,7 @@ def build(
     from modelcar.oci.reference import parse_tag
 
     model, reference = chosen_model(**selection), parse_tag(target)
-    named = earlier_images.named(connection, model.name)
+    named = earlier_images.named(connect, model.name)
     with shown_progress() as shown:
         built = stage.build(model, reference, work_folder(workdir), Hub(), packing, shown, named)
     show(str(built.image), cli_json.build_json(built), as_json)
@@ -220,7 +218,7 @@ def deploy(
 def run(
     site: Path | None,
     out: Path | None,
-    connection: "Connection | None",
+    connect: Connect,
     move_version: bool,
     follow: bool,
     packing: Packing,
@@ -244,7 +242,7 @@ def run(
             work=work_folder(workdir),
             hub=Hub("" if found.hub == Site().hub else found.hub),
             progress=shown,
-            model_registry=connection,
+            model_registry=connect(found),
             packing=found.packing(packing),
             move_version=move_version,
             follow=follow,

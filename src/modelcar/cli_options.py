@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelcar.workfolder import WorkFolder
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
+Connect = Callable[..., "Connection | None"]
 REFERENCE = "host/repository:tag or oci:FOLDER:TAG"
 
 
@@ -75,12 +76,23 @@ image_option = click.option(
 
 
 def model_registry_options(verb: Verb) -> Verb:
-    """Add which Model Registry is meant; gives `connection`, the site file's without an option."""
+    """Add which Model Registry is meant; gives `connect`, which finds the connection when called.
+
+    Its argument is the site that names a Model Registry where no option does.
+    """
 
     @wraps(verb)
     def connected(model_registry: str, model_registry_ca: str, **given: Any) -> Any:
-        site = site_file(given.get("site"))
-        return verb(connection=_connection(model_registry, model_registry_ca, site), **given)
+        def connect(site: "Site | None" = None) -> "Connection | None":
+            from modelcar import cluster
+            from modelcar.model_registry import configured
+
+            url, ca = model_registry, model_registry_ca
+            if site is not None and not url:
+                url, ca = site.model_registry, ca or site.model_registry_ca
+            return configured(url, ca, own_token=cluster.bearer_token)
+
+        return verb(connect=connect, **given)
 
     ca = click.option(
         "--model-registry-ca", default="", metavar="FILE", help="CA certificates it is signed by."
@@ -90,17 +102,9 @@ def model_registry_options(verb: Verb) -> Verb:
         envvar="MODEL_REGISTRY_URL",
         default="",
         metavar="URL",
-        help="The Model Registry; else the site file's.",
+        help="The Model Registry.",
     )
     return cast(Verb, address(ca(connected)))
-
-
-def _connection(url: str, ca_file: str, site: "Site") -> "Connection | None":
-    from modelcar import cluster
-    from modelcar.model_registry import configured
-
-    named = (url, ca_file) if url else (site.model_registry, ca_file or site.model_registry_ca)
-    return configured(*named, own_token=cluster.bearer_token)
 
 
 def site_file(path: Path | None = None) -> "Site":

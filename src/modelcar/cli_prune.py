@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelcar.cli_options import (
+    Connect,
     common_options,
     model_registry_options,
     show,
@@ -17,7 +18,6 @@ from modelcar.cli_options import (
 
 if TYPE_CHECKING:
     from modelcar.mentions import Mention
-    from modelcar.model_registry import Connection
     from modelcar.oci.reference import Repository
     from modelcar.retention import Retention, Verdict
     from modelcar.site import Site
@@ -29,7 +29,7 @@ class Asked:
 
     namespaces: tuple[str, ...]
     unchecked_cluster: bool
-    connection: "Connection | None"
+    connect: Connect
     unchecked_model_registry: bool
 
 
@@ -120,7 +120,7 @@ def _mentions(asked: Asked, site: "Site") -> "list[Mention]":
 
     found: list[Mention] = []
     if not asked.unchecked_model_registry:
-        found += stage.in_model_registry(asked.connection)
+        found += stage.in_model_registry(asked.connect(site))
     if not asked.unchecked_cluster:
         found += stage.in_cluster(asked.namespaces or tuple(filter(None, [site.namespace])))
     return found

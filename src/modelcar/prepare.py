@@ -1,6 +1,6 @@
 """A plan compared with its target, as the command line does it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from modelcar import plan, reuse, trusted
 from modelcar.hub import Hub
@@ -27,8 +27,15 @@ def prepare(
     made = plan.make(model, work, hub, packing.max_layer)
     if target is None:
         return made
-    made = trusted.believe(made, target, [*named, *(target.tags() if packing.trust_target else ())])
+    made = trusted.believe(made, target, named)
+    if packing.trust_target:
+        made = trusted.believe(made, target, _tags(target))
     made = reuse.compare(made, work, target)
     if packing.verify_reused:
         made = reuse.with_layers(made, trusted.verified(made, target), work)
     return made
+
+
+def _tags(target: ImageStore) -> Iterator[str]:
+    """Yield the target's tags; it is asked for them when the first is wanted."""
+    yield from target.tags()

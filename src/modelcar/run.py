@@ -99,7 +99,7 @@ class _Run:
         with self._recorder.stage("plan") as stage:
             store = open_store(self._target(None).location)
             setting = self._setting
-            named = earlier_images.named(setting.model_registry, self._model.name)
+            named = earlier_images.named(lambda: setting.model_registry, self._model.name)
             made = prepare(self._model, setting.work, setting.hub, store, setting.packing, named)
             stage.done(made, outcome.plan(made))
         plan.warn(made)

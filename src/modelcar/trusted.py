@@ -1,7 +1,7 @@
 """Layers that others' records name: believed only when asked to be, or read to be sure."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from modelcar.errors import ImageError
@@ -15,7 +15,7 @@ from modelcar.values import Digest, KnownLayer, Plan, PlannedLayer
 log = logging.getLogger(__name__)
 
 
-def believe(plan: Plan, target: ImageStore, names: Sequence[str | Digest]) -> Plan:
+def believe(plan: Plan, target: ImageStore, names: Iterable[str | Digest]) -> Plan:
     """Return the plan with the layers that images at the target say they hold.
 
     `names` are tags and digests of these images. Annotations can lie, and nothing here proves

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,24 @@ def test_a_version_moves_when_told_to_and_keeps_the_old_uri(server: ModelRegistr
     assert not registered(server, OTHER).changed
 
 
+def test_a_moved_version_says_nothing_of_its_former_image(server: ModelRegistryServer) -> None:
+    facts = {"license": "mit", "mirror": f"quay.io/m@{IMAGE.digest}", "quantization": "awq"}
+    first = registered(server, properties=facts)
+    version = server.store.get("version", first.version_id)
+    assert version is not None
+    theirs = {"team": {"metadataType": "MetadataStringValue", "string_value": "blue"}}
+    fields = {"customProperties": {**version["customProperties"], **theirs}, "description": "Ours."}
+    server.store.patch("version", first.version_id, fields)
+
+    moved = registered(server, OTHER, replace(RECORD, card="# New card"), move_version=True)
+
+    [version] = server.store.all("version")
+    expected = {"source": MODEL.source.uri, "commit": COMMIT, "previous_uri": first.uri}
+    assert moved.changed
+    assert properties(version) == {**expected, "team": "blue"}
+    assert version["description"] == "Ours."
+
+
 def test_the_same_digest_at_another_mirror_is_no_drift(server: ModelRegistryServer) -> None:
     registered(server, run=RUN)
 
@@ -201,6 +220,16 @@ def test_a_refused_token_is_explained_and_never_shown(token: str, status: int, r
     assert f"the server answered {status}" in caught.value.why
     assert remedy in caught.value.remedy
     assert "s3cret" not in f"{caught.value} {connection!r}"
+
+
+def test_a_long_token_that_the_server_repeats_is_hidden_whole(server: ModelRegistryServer) -> None:
+    token = "eyJh" + "s3cret" * 150
+    server.fail("/registered_model", 401, body=f"bad token {token} of ann".encode())
+
+    with pytest.raises(ModelRegistryError) as caught:
+        register(Connection(server.url, token), MODEL, IMAGE, RECORD)
+
+    assert "answered 401 (bad token *** of ann)" in str(caught.value)
 
 
 def test_a_token_that_the_server_repeats_is_hidden(server: ModelRegistryServer) -> None:

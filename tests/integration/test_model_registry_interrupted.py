@@ -7,7 +7,9 @@ from subprocess import Popen
 
 import pytest
 
+from modelcar.errors import DriftError
 from tests.model_registry_runs import (
+    COMMIT,
     IMAGE,
     OTHER,
     elsewhere,
@@ -64,10 +66,12 @@ def test_whatever_request_a_run_dies_at_the_next_one_repairs_it(moving: bool, af
             model, version, artifact = one_of_each(server)
             assert artifact["uri"] == found.uri == f"oci://{image}"
             assert model["description"] == "A small model."
-            assert properties(version).get("previous_uri", "") == before
+            told = properties(version)
+            assert told.get("previous_uri", "") == before
+            assert told["commit"] == COMMIT
             assert not registered(server, image).changed
     # Two for the version of the API, then those of model, version and artifact.
-    assert at == (8 if moving else 7)
+    assert at == (11 if moving else 7)
 
 
 class MeetingServer(ModelRegistryServer):
@@ -82,6 +86,19 @@ class MeetingServer(ModelRegistryServer):
             self._met += 1
             self._meeting.wait()
         return super().answer(request)
+
+
+def test_a_move_that_died_half_way_can_be_taken_back() -> None:
+    with DeadlyServer(after=True) as server:
+        first = registered(server)
+        assert server.kill(partial(elsewhere, server, "b", True), at=7)
+        with pytest.raises(DriftError, match=r"\(commit cccccccccccc there, bbbbbbbbbbbb here\)"):
+            registered(server, OTHER, properties={"commit": "b" * 40})
+        assert registered(server).uri == first.uri
+        _, version, artifact = one_of_each(server)
+
+    assert artifact["uri"] == first.uri
+    assert "previous_uri" not in properties(version)
 
 
 @pytest.mark.parametrize("ending", ["/registered_models", "/model_versions", "/artifacts"])
@@ -108,4 +125,55 @@ def test_of_two_runs_at_once_with_two_digests_one_is_refused() -> None:
     assert sum("DriftError" in text for text in said) == 1
     winner = artifact["uri"][-1]
     assert artifact["uri"].endswith(f"@sha256:{winner * 64}")
-    assert properties(version)["commit"] in ("a" * 40, "b" * 40)
+    assert properties(version)["commit"] == winner * 40
+
+
+class Late(ModelRegistryServer):
+    """Lets another client register its image while the first is about to make the artifact."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._met = False
+
+    def answer(self, request: Request) -> Response:
+        if request.method == "POST" and request.path.endswith("/artifacts") and not self._met:
+            self._met = True
+            other = elsewhere(self, "b")
+            _, said = other.communicate()
+            assert other.returncode == 0, said
+        return super().answer(request)
+
+
+def test_who_sets_the_uri_also_says_what_the_image_is() -> None:
+    with Late() as server:
+        first = elsewhere(server, "a")
+        _, said = first.communicate()
+        _, version, artifact = one_of_each(server)
+
+    assert first.returncode == 1
+    assert b"DriftError" in said
+    assert artifact["uri"] == f"oci://{OTHER}"
+    assert properties(version) == {"commit": "b" * 40, "chat": ""}
+
+
+class Busy(ModelRegistryServer):
+    """Sets a property of its own whenever an artifact has been written."""
+
+    def answer(self, request: Request) -> Response:
+        response = super().answer(request)
+        if request.method == "PATCH" and "/model_artifacts/" in request.path:
+            (version,) = self.store.all("version")
+            theirs = {"team": {"metadataType": "MetadataStringValue", "string_value": "blue"}}
+            fields = {"customProperties": {**version["customProperties"], **theirs}}
+            self.store.patch("version", version["id"], fields)
+        return response
+
+
+def test_a_property_that_someone_sets_meanwhile_stays() -> None:
+    with Busy() as server:
+        registered(server)
+        registered(server, OTHER, move_version=True, properties={"license": "mit"})
+        _, version, _ = one_of_each(server)
+
+    assert properties(version)["team"] == "blue"
+    assert properties(version)["license"] == "mit"

@@ -90,6 +90,17 @@ def test_image_and_model_card_say_what_is_recorded(place: Place) -> None:
     assert {name for name, text in properties(model).items() if not text} == labels
 
 
+def test_a_mirror_is_recorded_when_it_is_of_this_image(place: Place) -> None:
+    image = place.build()
+    digest = image.partition("@")[2]
+    done = place.register(image, "--mirror", f"quay.io/me/tiny@{digest}")
+
+    assert done.returncode == 0, done.stderr
+    assert properties(place.version())["mirror"] == f"quay.io/me/tiny@{digest}"
+    other = place.register(image, "--mirror", f"quay.io/me/tiny@sha256:{'d' * 64}")
+    refused(other, f"mirror quay.io/me/tiny@sha256:{'d' * 64}: its digest is not", digest, code=2)
+
+
 def test_drift_names_both_digests_and_what_differs(place: Place) -> None:
     first = place.build()
     assert place.register(first).returncode == 0

@@ -13,6 +13,7 @@ from modelcar.model_registry.record import (
     cut,
     difference,
     missing,
+    stale,
 )
 
 
@@ -71,6 +72,22 @@ def test_the_same_answer_again_is_no_news() -> None:
     assert missing({}, first) == first
     assert missing(dict(first), later) == {}
     assert missing(dict(first), moved) == {"verified_at": "2", "verified_digest": "e"}
+
+
+def test_what_an_image_was_made_with_stays_as_first_recorded() -> None:
+    kept: dict[str, str | None] = {"rules": "default", "modelcar_version": "1", "license": "x"}
+    wanted = {"rules": "include *", "modelcar_version": "2", "license": "mit"}
+
+    assert missing(kept, wanted) == {"license": "mit"}
+    assert missing({}, wanted) == wanted
+
+
+def test_a_move_leaves_nothing_of_the_former_image_behind() -> None:
+    kept = {"license": "x", "mirror": "m", "verified_at": "t", "theirs": "y", "previous_uri": "u"}
+
+    assert stale(dict(kept), moved=True, uri="v") == {"license", "mirror", "verified_at"}
+    assert stale(dict(kept), moved=False, uri="v") == set()
+    assert stale(dict(kept), moved=False, uri="u") == {"previous_uri"}
 
 
 @pytest.mark.parametrize(

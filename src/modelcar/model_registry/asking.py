@@ -14,23 +14,28 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-def ask(connection: Connection, what: str, action: Callable[[Any], Awaitable[T]]) -> T:
+def ask(
+    connection: Connection,
+    what: str,
+    action: Callable[[Any], Awaitable[T]],
+    attempts: int = retries.ATTEMPTS,
+) -> T:
     """Return what `action` does with the API; raise ModelRegistryError that says `what` failed.
 
     It is called anew from its start while what stops it may pass, so it must look before it writes:
     an answer that got lost may have been a success.
     """
     try:
-        return asyncio.run(_tried(connection, action))
+        return asyncio.run(_tried(connection, action, attempts))
     except failures.client_errors() as error:
         raise ModelRegistryError(what, *failures.reason(error, connection)) from error
 
 
-async def _tried(connection: Connection, action: Callable[[Any], Awaitable[T]]) -> T:
+async def _tried(connection: Connection, action: Callable[[Any], Awaitable[T]], attempts: int) -> T:
     from modelcar.model_registry.client import Client
 
     async with Client(connection) as client:
-        for attempt in range(retries.ATTEMPTS - 1):
+        for attempt in range(attempts - 1):
             try:
                 return await action(await client.api())
             except failures.client_errors() as error:

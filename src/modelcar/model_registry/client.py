@@ -13,7 +13,7 @@ properties of types it does not know into text.
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import ClientTimeout
 from mr_openapi import ApiClient, Configuration, ModelRegistryServiceApi
@@ -49,6 +49,13 @@ class Client(ApiClient):  # type: ignore[misc]  # the package has no types
         """Hold each request to the connection's timeout; the generated default is five minutes."""
         return await super().call_api(*request, **{**more, "_request_timeout": self._timeout})
 
+    def response_deserialize(self, *answer: Any, **more: Any) -> Any:
+        """Say of what the generated types stumble over that it cannot be read."""
+        try:
+            return super().response_deserialize(*answer, **more)
+        except (AttributeError, LookupError, TypeError) as error:
+            raise ValueError(f"it is not as published: {error}") from error
+
     async def api(self) -> ModelRegistryServiceApi:
         """Return the service in the version that is there; raise NotFoundException for none."""
         service = ModelRegistryServiceApi(self)
@@ -80,21 +87,27 @@ async def page(call: Call, *key: str, **query: Any) -> dict[str, Any]:
         failure.headers = response.headers
         raise failure
     found = json.loads(body)
-    if not isinstance(found, dict):
+    if not all(isinstance(item, dict) for item in (found, *_items(found))):
         raise ValueError("it is no JSON object")
-    return found
+    return cast(dict[str, Any], found)
+
+
+def _items(found: Any) -> list[dict[str, Any]]:
+    return list(found.get("items") or ()) if isinstance(found, dict) else []
 
 
 async def pages(call: Call, *key: str, **query: Any) -> list[dict[str, Any]]:
-    """Return every item of a list, page by page."""
+    """Return every item of a list, page by page; raise ValueError for one without an id."""
     items: list[dict[str, Any]] = []
     token, seen = "", set[str]()
-    while token not in seen:
+    while not seen or token:
+        if token in seen:
+            raise ValueError(f"its pages lead back to {token!r}")
         seen.add(token)
         more = {"next_page_token": token} if token else {}
         found = await page(call, *key, page_size="100", **query, **more)
-        items += found.get("items") or []
+        items += _items(found)
         token = found.get("nextPageToken") or ""
-        if not token:
-            return items
-    raise ValueError(f"its pages lead back to {token!r}")
+    if not all(isinstance(item.get("id"), str) for item in items):
+        raise ValueError("it has an item without an id")
+    return items

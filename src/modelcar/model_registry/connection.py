@@ -45,24 +45,40 @@ def configured(
 ) -> Connection | None:
     """Return the connection that `url` names, else the mounted secret `folder`; None for neither.
 
-    The secret's keys are `url`, `ca.crt` and `token`. The token is MODEL_REGISTRY_TOKEN, the
+    The secret's keys are `url`, `ca.crt` and `token`; the latter two hold for its own host only,
+    since whoever names another address may not read them. The token is MODEL_REGISTRY_TOKEN, the
     secret's, or what `own_token` finds. Raises UsageError.
     """
     secret = {path.name: path for path in folder.iterdir()} if folder and folder.is_dir() else {}
-    address = url or _text(secret.get("url"))
-    if not address:
+    meant = _text(secret.get("url"))
+    if not (url or meant):
         return None
+    if url and meant and _split(url).netloc != _split(meant).netloc:
+        secret = {}
     token = os.environ.get("MODEL_REGISTRY_TOKEN") or _text(secret.get("token"))
     ca = ca_file or (str(secret["ca.crt"]) if "ca.crt" in secret else "")
-    return Connection(address, token or own_token(), ca)
+    return Connection(url or meant, token or own_token(), ca)
 
 
 def _text(path: Path | None) -> str:
-    return path.read_text(encoding="utf-8").strip() if path else ""
+    try:
+        return path.read_text(encoding="utf-8").strip() if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        remedy = "write the secret model-registry-config anew"
+        raise UsageError(f"file {path}", why, remedy) from error
+
+
+def _split(text: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError as error:
+        remedy = "write https://host or https://host:port"
+        raise UsageError("model registry address", str(error), remedy) from error
 
 
 def _base_url(text: str) -> str:
-    parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
+    parts = _split(text)
     what = f"model registry address {parts.hostname}"  # the rest may hold a secret
     if parts.scheme not in ("http", "https") or not parts.hostname or not _port_is_fine(parts):
         raise UsageError(what, "it is no web address", "write https://host or https://host:port")

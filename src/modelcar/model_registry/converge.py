@@ -2,12 +2,13 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from modelcar.errors import DriftError, ModelRegistryError
 from modelcar.model_registry import record as recorded
+from modelcar.model_registry.artifacts import artifact_of
 from modelcar.model_registry.asking import ask
 from modelcar.model_registry.connection import Connection
 from modelcar.model_registry.record import Record
@@ -48,15 +49,15 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the server holds: entities of the generated client, or None."""
+    """What the server holds: entities of the generated client, the artifact's JSON, or None."""
 
     model: Any = None
     version: Any = None
-    artifact: Any = None
+    artifact: dict[str, Any] | None = None
 
     @property
-    def texts(self) -> dict[str, str | None]:
-        return _texts(self.version.custom_properties) if self.version else {}
+    def uri(self) -> str:
+        return str((self.artifact or {}).get("uri") or "")
 
 
 def register(
@@ -70,12 +71,13 @@ def register(
 ) -> ModelVersion:
     """Bring the Model Registry to say that this version of `model` is `image`.
 
-    Only what differs is written; properties that others set stay. Labels are set on what is made,
-    and a text that describes is not replaced, so that people may reword both; the catalog's
-    description is, since it was given. The lineage is that of the run that made the image, so it is
-    written with the URI and stays. Raises DriftError when the version points at another digest,
-    unless `move_version` is set: then the old URI is kept as the property `previous_uri`. Raises
-    UsageError for names that are too long, and ModelRegistryError.
+    Only what differs is written; properties that others set stay, but for one that is set in the
+    milliseconds between our last look and our write: the server knows no condition for a change.
+    Labels are set on what is made, and a text that describes is not replaced, so that people may
+    reword both; the catalog's description is, since it was given. The lineage is that of the run
+    that made the image, so it is written with the URI and stays. Raises DriftError when the version
+    points at another digest, unless `move_version` is set: then the old URI is kept as the property
+    `previous_uri`. Raises UsageError for names that are too long, and ModelRegistryError.
     """
     wanted = _Wanted(model, image_uri(image), record, run, move_version)
     recorded.check_names((model.name, model.version))
@@ -89,16 +91,21 @@ def image_uri(image: ImageDigest) -> str:
 
 
 async def _attempt(api: Any, wanted: _Wanted) -> ModelVersion:
-    """Look everything up and refuse what must be refused, and only then write."""
+    """Look everything up and refuse what must be refused, and only then write.
+
+    What is told of the image comes after its URI: whoever sets that, of two runs or of one that
+    dies and its next, also tells what belongs to it.
+    """
     found = await _look_up(api, wanted)
     _refuse_archived(found, wanted)
     moved = _is_move(found, wanted)
     model, model_new = await _write_model(api, wanted, found)
     version, version_new = await _write_version(api, wanted, found, model.id, moved)
-    artifact, artifact_new = await _write_artifact(api, wanted, found, version.id, moved)
-    changed = model_new or version_new or artifact_new
+    artifact_id, artifact_new = await _write_artifact(api, wanted, found, version.id, moved)
+    told = await _tell(api, wanted, version, moved) if found.version else False
+    changed = model_new or version_new or artifact_new or told
     _log.info("%s %s", wanted.title, "is registered" if changed else "was registered already")
-    ids = (model.id, version.id, artifact.id)
+    ids = (model.id, version.id, artifact_id)
     return ModelVersion(wanted.model.name, wanted.model.version, wanted.uri, *ids, changed)
 
 
@@ -110,7 +117,7 @@ async def _look_up(api: Any, wanted: _Wanted) -> _Found:
     version = await _or_none(api.find_model_version(name, parent_resource_id=model.id))
     if version is None:
         return _Found(model)
-    return _Found(model, version, await _artifact_of(api, wanted, version.id))
+    return _Found(model, version, await artifact_of(api, wanted.model.name, version.id))
 
 
 async def _or_none(answer: Awaitable[Any]) -> Any:
@@ -120,22 +127,6 @@ async def _or_none(answer: Awaitable[Any]) -> Any:
         return await answer
     except NotFoundException:
         return None
-
-
-async def _artifact_of(api: Any, wanted: _Wanted, version_id: str) -> Any:
-    """Return the version's model artifact, the one named after the model or else the first.
-
-    The Python client names and finds it so, the dashboard names it otherwise; a second artifact
-    would contradict theirs.
-    """
-    from mr_openapi import ArtifactTypeQueryParam, ModelArtifact
-
-    kind = ArtifactTypeQueryParam.MODEL_MINUS_ARTIFACT
-    answer = await api.get_model_version_artifacts(version_id, artifact_type=kind, page_size="100")
-    artifacts = [item.actual_instance for item in answer.items or []]
-    models = [artifact for artifact in artifacts if isinstance(artifact, ModelArtifact)]
-    ours = [artifact for artifact in models if artifact.name == wanted.model.name]
-    return next(iter(ours or models), None)
 
 
 def _refuse_archived(found: _Found, wanted: _Wanted) -> None:
@@ -153,11 +144,12 @@ def _is_move(found: _Found, wanted: _Wanted) -> bool:
 
     The same digest under another name is no drift: a mirror may stand elsewhere tomorrow.
     """
-    uri = found.artifact.uri if found.artifact else None
+    uri = found.uri
     if not uri or digest(uri) == digest(wanted.uri):
         return False
     if not wanted.move:
-        differs = recorded.difference(found.texts, wanted.record.texts())
+        kept = _texts(found.version.custom_properties)
+        differs = recorded.difference(kept, wanted.record.texts())
         why = f"it points at {digest(uri)}, and this image is {digest(wanted.uri)} ({differs})"
         remedy = "register under another version, move this one with --move-version, or let the "
         remedy += "version follow a branch with --follow"
@@ -192,30 +184,51 @@ async def _write_model(api: Any, wanted: _Wanted, found: _Found) -> tuple[Any, b
 async def _write_version(
     api: Any, wanted: _Wanted, found: _Found, model_id: str, moved: bool
 ) -> tuple[Any, bool]:
-    from mr_openapi import ModelVersionCreate, ModelVersionUpdate
+    from mr_openapi import ModelVersionCreate
 
-    properties, card = wanted.record.texts(), recorded.cut(wanted.record.card)
     if found.version is None:
+        told = {**wanted.record.marks(), **wanted.record.texts()}
         fresh = ModelVersionCreate(
             name=wanted.model.version,
             registeredModelId=model_id,
-            description=card or None,
-            customProperties=_values({**wanted.record.marks(), **properties}),
+            description=recorded.cut(wanted.record.card) or None,
+            customProperties=_values(told),
         )
         return await api.create_model_version(fresh), True
-    # Before the artifact: a run that dies between the two still knows the old URI next time.
-    previous = {"previous_uri": found.artifact.uri} if moved else {}
-    fields: dict[str, Any] = {}
-    if new := recorded.missing(found.texts, {**properties, **previous}):
-        # The server replaces the whole map, so the properties of others go along.
-        fields["customProperties"] = {**(found.version.custom_properties or {}), **_values(new)}
-    kept = found.version.description
-    if card and kept != card and (moved or not kept):
-        fields["description"] = card
-    if not fields:
-        return found.version, False
-    change = ModelVersionUpdate(state=None, **fields)
-    return await api.update_model_version(found.version.id, change), True
+    if moved:  # before the artifact: a run that dies between the two does not forget the old URI
+        previous = {"previous_uri": found.uri}
+        return found.version, await _patch(api, found.version, previous, set())
+    return found.version, False
+
+
+async def _tell(api: Any, wanted: _Wanted, version: Any, moved: bool) -> bool:
+    """Write what differs of what is known of the image; return whether anything did."""
+    kept = _texts(version.custom_properties)
+    stale = recorded.stale(kept, moved, wanted.uri)
+    still = {name: text for name, text in kept.items() if name not in stale}
+    new, card = recorded.missing(still, wanted.record.texts()), recorded.cut(wanted.record.card)
+    description = "" if version.description else card
+    if not (new or description or stale):
+        return False
+    return await _patch(api, version, new, stale - new.keys(), description)
+
+
+async def _patch(
+    api: Any, version: Any, new: Mapping[str, str], gone: Set[str], description: str = ""
+) -> bool:
+    """Change properties of a version, the others as they are now: the server replaces the map."""
+    from mr_openapi import ModelVersionUpdate
+
+    now = (await api.get_model_version(version.id)).custom_properties or {}
+    kept = {name: value for name, value in now.items() if name not in gone}
+    properties = {**kept, **_values(new)}
+    if properties == now and not description:
+        return False
+    change = ModelVersionUpdate(
+        state=None, customProperties=properties, description=description or None
+    )
+    await api.update_model_version(version.id, change)
+    return True
 
 
 def _values(texts: Mapping[str, str]) -> dict[str, Any]:
@@ -236,21 +249,23 @@ def _texts(properties: Mapping[str, Any] | None) -> dict[str, str | None]:
 
 async def _write_artifact(
     api: Any, wanted: _Wanted, found: _Found, version_id: str, moved: bool
-) -> tuple[Any, bool]:
+) -> tuple[str, bool]:
     from mr_openapi import Artifact, ModelArtifact, ModelArtifactUpdate
 
     fields = _artifact_fields(wanted, found.artifact, moved)
     if found.artifact is None:
         fresh = ModelArtifact(name=wanted.model.name, state="LIVE", **fields)
         answer = await api.upsert_model_version_artifact(version_id, Artifact(fresh))
-        return answer.actual_instance, True
-    if not fields:
-        return found.artifact, False
-    change = ModelArtifactUpdate(state=None, **fields)
-    return await api.update_model_artifact(found.artifact.id, change), True
+        return str(answer.actual_instance.id), True
+    if fields:
+        change = ModelArtifactUpdate(state=None, **fields)
+        await api.update_model_artifact(found.artifact["id"], change)
+    return str(found.artifact["id"]), bool(fields)
 
 
-def _artifact_fields(wanted: _Wanted, found: Any, moved: bool) -> dict[str, str]:
+def _artifact_fields(
+    wanted: _Wanted, found: Mapping[str, Any] | None, moved: bool
+) -> dict[str, str]:
     """Return the artifact's fields that differ from what the server holds."""
     fields = {"uri": wanted.uri}
     if found is None or moved:
@@ -263,5 +278,5 @@ def _artifact_fields(wanted: _Wanted, found: Any, moved: bool) -> dict[str, str]
             "modelSourceId": run.id,
             "modelSourceName": run.name,
         }
-    there = found.to_dict() if found else {}
+    there = found or {}
     return {name: text for name, text in fields.items() if there.get(name, "") != text}

@@ -7,12 +7,14 @@ from urllib.parse import urlsplit
 
 from modelcar import retries, trust
 from modelcar.model_registry.connection import Connection
+from modelcar.wording import line
 
 _NAMESPACE = "rhoai-model-registries"
 _ROUTE = "https://NAME-rest.DOMAIN"
 _REMEDIES = {
     401: "give a valid token: that of the pod's service account, or what `oc whoami -t` prints",
     404: f"give the address of a Model Registry with API v1 or v1alpha3, its Route {_ROUTE}",
+    500: "look at the log of the Model Registry's server",
 }
 _SERVICE = re.compile(r"([^.]+)\.([^.]+)\.svc(\.|$)")
 _PATH = re.compile(r"/model-registry/([^/]+)$")
@@ -31,40 +33,60 @@ def may_pass(error: Exception) -> bool:
     from aiohttp import (
         ClientConnectionError,
         ClientConnectorDNSError,
+        ClientHttpProxyError,
         ClientPayloadError,
         ClientSSLError,
         ConnectionTimeoutError,
     )
 
+    lasting = ClientSSLError | ClientConnectorDNSError | ClientHttpProxyError
+    if isinstance(error, lasting | ConnectionTimeoutError):
+        return False
     status = getattr(error, "status", None)
     if isinstance(status, int) and status:
         return status == 409 or status in retries.TRANSIENT
-    if isinstance(error, ClientSSLError | ClientConnectorDNSError | ConnectionTimeoutError):
-        return False
     return isinstance(error, ClientConnectionError | ClientPayloadError | TimeoutError)
 
 
 def reason(error: Exception, connection: Connection) -> tuple[str, str]:
-    """Return why a call failed, and the remedy; a token that the server repeats is hidden."""
-    why, remedy = _reason(error, connection)
-    return why.replace(connection.token, "***") if connection.token else why, remedy
+    """Return why a call failed, on one line, and the remedy; the token is hidden in both."""
+    from aiohttp import ClientHttpProxyError
+
+    status = 0 if isinstance(error, ClientHttpProxyError) else getattr(error, "status", None)
+    if not status:
+        return _unanswered(error, connection)
+    body = getattr(error, "body", None)
+    said = f" ({_said(_hidden(body, connection))})" if body else ""
+    return f"the server answered {status}{said}", _remedy(status, connection.url)
 
 
-def _reason(error: Exception, connection: Connection) -> tuple[str, str]:
-    from aiohttp import ClientConnectorError, ClientSSLError, ConnectionTimeoutError
+def _unanswered(error: Exception, connection: Connection) -> tuple[str, str]:
+    from aiohttp import (
+        ClientConnectionError,
+        ClientConnectorError,
+        ClientHttpProxyError,
+        ClientPayloadError,
+        ClientSSLError,
+        ConnectionTimeoutError,
+    )
 
-    status, body = getattr(error, "status", None), getattr(error, "body", None)
-    if status:
-        said = f" ({_said(body)})" if body else ""
-        return f"the server answered {status}{said}", _remedy(status, connection.url)
+    told = line(_hidden(str(error) or type(error).__name__, connection))
     if isinstance(error, ClientSSLError):
         remedy = f"name a file with its CA in {trust.CA_VARIABLE}, and check that it speaks https"
-        return f"TLS failed: {error}", remedy
+        return f"TLS failed: {told}", remedy
+    if isinstance(error, ClientHttpProxyError):
+        return f"the proxy refused: {told}", "check HTTPS_PROXY, or name the host in NO_PROXY"
     if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
-        return f"it cannot be reached: {error}", _elsewhere(connection.url)
+        return f"it cannot be reached: {told}", _elsewhere(connection.url)
     if isinstance(error, TimeoutError):
         return f"there was no answer within {connection.timeout:g} s", _elsewhere(connection.url)
-    return f"its answer cannot be read: {type(error).__name__}: {error}", _REMEDIES[404]
+    if isinstance(error, ClientConnectionError | ClientPayloadError):
+        return f"the connection broke: {told}", _REMEDIES[500]
+    return f"its answer cannot be read: {told}", _REMEDIES[404]
+
+
+def _hidden(text: str, connection: Connection) -> str:
+    return text.replace(connection.token, "***") if connection.token else text
 
 
 def _remedy(status: int, url: str) -> str:
@@ -72,7 +94,7 @@ def _remedy(status: int, url: str) -> str:
         name, namespace = instance(url)
         role = f"bind the Role registry-user-{name} of namespace {namespace}"
         return f"{role} to the account that asks; in pipelines that is pipeline-runner-dspa"
-    return _REMEDIES.get(status, "look at the log of the Model Registry's server")
+    return _REMEDIES.get(status, _REMEDIES[500])
 
 
 def _elsewhere(url: str) -> str:
@@ -106,4 +128,4 @@ def _said(body: str) -> str:
     except ValueError:
         answer = None
     text = answer.get("message", "") if isinstance(answer, dict) else body
-    return " ".join(str(text).split())[:200]
+    return line(str(text), 200)

@@ -11,7 +11,7 @@ NAME: Final = 240
 """Characters of a name: the server keeps 255 with the parent's id before it."""
 TEXT: Final = 2500
 """Bytes of a text: PostgreSQL, below some servers, indexes no row above 2,704."""
-MAKING: Final = {
+_MAKING: Final = {
     "commit": "commit",
     "base": "base",
     "rules": "rules",
@@ -19,6 +19,13 @@ MAKING: Final = {
 }
 """The properties that say what an image was made from, and their names for people."""
 _VERIFIED: Final = ("verified_digest", "verified_url")
+_MADE_WITH: Final = ("rules", "modelcar_version")
+"""What is known best when a version is first registered: the image itself does not say it."""
+_OF_AN_IMAGE: Final = frozenset(
+    {*_MAKING, *_VERIFIED, "verified_at", "license", "mirror", "image_bytes", "image_layers"}
+    | {"library", "tasks", "languages", "parameters", "dtypes", "quantization", "architecture"}
+)
+"""All that we record of one image, none of which holds for another."""
 _ELLIPSIS: Final = "\n…"
 _HEX: Final = re.compile(r"[0-9a-f]{40,64}")
 
@@ -65,19 +72,31 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def missing(kept: Mapping[str, str | None], wanted: Mapping[str, str]) -> dict[str, str]:
-    """Return which of `wanted` are not `kept`; when it was verified stays while the rest does."""
-    same = all(wanted.get(name) == kept.get(name) for name in _VERIFIED)
-    settled = {"verified_at"} if same else set[str]()
+    """Return which of `wanted` are to be written over what is `kept` of the same image.
+
+    What it was made with stays as it was first recorded, and so does when it answered, while it
+    answers at the same place.
+    """
+    answered = all(wanted.get(name) == kept.get(name) for name in _VERIFIED)
+    settled = {name for name in _MADE_WITH if kept.get(name)}
+    settled |= {"verified_at"} if answered else set()
     return {n: text for n, text in wanted.items() if kept.get(n) != text and n not in settled}
+
+
+def stale(kept: Mapping[str, str | None], moved: bool, uri: str) -> set[str]:
+    """Return the properties that say something of another image than that of `uri`."""
+    if moved:
+        return set(_OF_AN_IMAGE & kept.keys())
+    return {"previous_uri"} if kept.get("previous_uri") == uri else set()
 
 
 def difference(kept: Mapping[str, str | None], wanted: Mapping[str, str]) -> str:
     """Say what two images of one version were made from, where that differs."""
-    if not any(kept.get(name) for name in MAKING):
+    if not any(kept.get(name) for name in _MAKING):
         return "nothing is recorded of what the former was made from"
     found = [
         f"{label} {_short(kept.get(name))} there, {_short(wanted.get(name))} here"
-        for name, label in MAKING.items()
+        for name, label in _MAKING.items()
         if kept.get(name) != wanted.get(name)
     ]
     same = "commit, base and rules are the same, so that its files or annotations were changed"

@@ -64,9 +64,10 @@ async def _version(api: Any, what: str, names: tuple[str, str, str], state: Stat
         raise ModelRegistryError(what, "there is no such version", remedy) from None
     if held.get("state", "LIVE") == state:
         return False
+    key = str(held.get("id"))
     if state == "ARCHIVED":
-        await _refuse_served(api, what, "modelVersionId", held["id"])
-    await api.update_model_version(held["id"], ModelVersionUpdate(state=ModelVersionState(state)))
+        await _refuse_served(api, what, "modelVersionId", key)
+    await api.update_model_version(key, ModelVersionUpdate(state=ModelVersionState(state)))
     return True
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from modelcar.errors import ModelRegistryError, ReferenceError_
+from modelcar.model_registry.artifacts import artifact_of
 from modelcar.model_registry.asking import ask
 from modelcar.model_registry.connection import Connection
 from modelcar.model_registry.converge import digest
@@ -17,6 +18,7 @@ _AT_ONCE: Final = 8
 NAMED: Final = 100
 """Versions whose digests are read at most, the newest ones."""
 _DEPLOYED: Final = "DEPLOYED"
+_FAR: Final = 1e14
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Registered:
     deployed: tuple[str, ...]
     """The inference services that serve it, by the names that the server has for them."""
     verified: str
-    """When and where the image last gave an answer; empty when another image did."""
+    """Since when and where the image answers; empty when it was another image."""
 
     @property
     def digest(self) -> str:
@@ -62,7 +64,7 @@ def digests(connection: Connection, model: str) -> tuple[Digest, ...]:
     Raises ModelRegistryError.
     """
     what = f"reading the digests of {model} in the model registry at {connection.url}"
-    uris = ask(connection, what, lambda api: _uris(api, model))
+    uris = ask(connection, what, lambda api: _uris(api, model), attempts=3)
     return tuple(dict.fromkeys(found for uri in uris if (found := _parsed(digest(uri)))))
 
 
@@ -76,7 +78,7 @@ def _parsed(text: str) -> Digest | None:
 async def _uris(api: Any, model: str) -> list[str]:
     found = await find_model(api, model)
     listed = (await _listed(api, found["id"]))[:NAMED] if found else []
-    artifacts = await _artifacts(api, listed)
+    artifacts = await _artifacts(api, model, listed)
     return [str(artifact.get("uri") or "") for artifact in artifacts]
 
 
@@ -87,7 +89,7 @@ async def _versions(api: Any, model: str) -> tuple[Registered, ...] | None:
     if found is None:
         return None
     listed = await _listed(api, found["id"])
-    artifacts = await _artifacts(api, listed)
+    artifacts = await _artifacts(api, model, listed)
     services = await pages(api.get_inference_services_without_preload_content)
     rows = zip(listed, artifacts, strict=True)
     return tuple(_registered(version, artifact, services) for version, artifact in rows)
@@ -100,9 +102,12 @@ async def find_model(api: Any, model: str) -> dict[str, Any] | None:
     from modelcar.model_registry.client import page
 
     try:
-        return await page(api.find_registered_model_without_preload_content, model)
+        found = await page(api.find_registered_model_without_preload_content, model)
     except NotFoundException:
         return None
+    if not isinstance(found.get("id"), str):
+        raise ValueError("the model has no id")
+    return found
 
 
 async def _listed(api: Any, model_id: str) -> list[dict[str, Any]]:
@@ -115,18 +120,13 @@ async def _listed(api: Any, model_id: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda item: (_created(item), int(item["id"])), reverse=True)
 
 
-async def _artifacts(api: Any, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def _artifacts(api: Any, model: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the model artifact of each version, an empty one where it has none."""
-    from modelcar.model_registry.client import page
-
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def artifact(version: Mapping[str, Any]) -> dict[str, Any]:
         async with gate:
-            call = api.get_model_version_artifacts_without_preload_content
-            found = await page(call, version["id"], page_size="100")
-        models = (x for x in found.get("items") or [] if x.get("artifactType") == "model-artifact")
-        return next(models, {})
+            return await artifact_of(api, model, version["id"]) or {}
 
     return list(await asyncio.gather(*map(artifact, listed)))
 
@@ -136,7 +136,7 @@ def _registered(
 ) -> Registered:
     uri = str(artifact.get("uri") or "")
     return Registered(
-        name=str(version["name"]),
+        name=str(version.get("name") or ""),
         id=str(version["id"]),
         state=str(version.get("state") or "LIVE"),
         uri=uri,
@@ -158,7 +158,8 @@ def serving(services: list[dict[str, Any]], field: str, key: str) -> tuple[str, 
 
 def _verified(version: Mapping[str, Any], uri: str) -> str:
     held = version.get("customProperties") or {}
-    texts = {name: str(value.get("string_value") or "") for name, value in held.items()}
+    values = {name: value for name, value in held.items() if isinstance(value, dict)}
+    texts = {name: str(value.get("string_value") or "") for name, value in values.items()}
     if not texts.get("verified_digest") or texts["verified_digest"] != digest(uri):
         return ""
     return f"{texts.get('verified_at', '')} {texts.get('verified_url', '')}".strip()
@@ -169,4 +170,7 @@ def _created(item: Mapping[str, Any]) -> int:
 
 
 def _time(milliseconds: int) -> str:
+    """Return the time in UTC; nothing for one that no clock shows."""
+    if not 0 <= milliseconds < _FAR:
+        return ""
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
