@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modelcar import retries
-from modelcar.errors import ModelRegistryError
+from modelcar.errors import ModelRegistryError, UsageError
 from modelcar.model_registry import Connection, Record, register
 from tests.model_registry_runs import IMAGE, MODEL, OTHER, RECORD, one_of_each, registered
 from tests.servers.loopback import Request, Response
@@ -165,6 +166,16 @@ def test_texts_of_any_script_and_length_are_taken(server: ModelRegistryServer) -
     assert held["中文"]["string_value"] == held["übersetzung"]["string_value"] == ""
     assert {"license", "notes", "中文", "übersetzung"} == held.keys()
     assert not registered(server, record=record).changed
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\nb", "模型"])
+def test_a_name_that_the_server_would_not_find_is_refused_before_any_request(
+    server: ModelRegistryServer, name: str
+) -> None:
+    for wrong in (replace(MODEL, name=name), replace(MODEL, version=name)):
+        with pytest.raises(UsageError, match=r"in the model registry: it has .*; use 1 to 240"):
+            register(Connection(server.url), wrong, IMAGE, RECORD)
+    assert server.requests == []
 
 
 MODELCAR = str(Path(sys.executable).parent / "modelcar")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from modelcar.model_registry.versions import NAMED, digests, versions
 from modelcar.register import verified
 from modelcar.values import Digest, ModelVersion
 from tests.model_registry_runs import IMAGE, MODEL, OTHER, RECORD, RUN, registered
+from tests.servers.loopback import Request, Response
 from tests.servers.model_registry import ModelRegistryServer
 
 MODELCAR = str(Path(sys.executable).parent / "modelcar")
@@ -180,3 +182,76 @@ def test_what_is_not_there_cannot_be_archived(argv: tuple[str, ...], why: str) -
     assert refused.returncode == 1
     assert why in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_an_empty_version_archives_nothing() -> None:
+    with ModelRegistryServer() as server:
+        registered(server)
+        refused = modelcar(server, "archive", "mistral", "")
+        (model,) = server.store.all("model")
+
+    assert (refused.returncode, model["state"]) == (2, "LIVE")
+    assert "mistral: its version: it is empty; name one, or leave it out" in refused.stderr
+
+
+def test_the_artifact_that_is_registered_is_the_one_that_is_listed() -> None:
+    with ModelRegistryServer() as server:
+        made = registered(server)
+        server.store.remove("artifact", made.artifact_id)
+        other = {"name": "other", "uri": "oci://quay.example/other@sha256:" + "0" * 64}
+        server.store.create("artifact", made.version_id, other)
+        server.store.create("artifact", made.version_id, {"name": "mistral", "uri": made.uri})
+        assert not registered(server).changed
+        (found,) = versions(Connection(server.url), "mistral")
+        named = digests(Connection(server.url), "mistral")
+
+    assert found.uri == made.uri
+    assert named == (IMAGE.digest,)
+
+
+class Odd(ModelRegistryServer):
+    """Gives some answers a form that no published one has."""
+
+    def __init__(self, ending: str, answer: Any) -> None:
+        super().__init__(newer=True)
+        self._ending, self._odd = ending, answer
+
+    def answer(self, request: Request) -> Response:
+        if request.method == "GET" and request.path.endswith(self._ending):
+            return Response.json(self._odd)
+        return super().answer(request)
+
+
+NULL = {"id": "1", "name": "mistral", "customProperties": {"a": None}}
+LIST = {"items": [{"name": "1.0"}], "size": 1, "pageSize": 1, "nextPageToken": ""}
+ODD = [
+    ("/registered_model", {"name": "mistral"}),
+    ("/registered_model", [1]),
+    ("/registered_model", NULL),
+    ("/registered_models", {"items": [None]}),
+    ("/artifacts", {"items": "none"}),
+    ("/versions", LIST),
+]
+
+
+@pytest.mark.parametrize(("ending", "answer"), ODD)
+def test_an_answer_of_another_form_is_no_traceback(ending: str, answer: Any) -> None:
+    with Odd(ending, answer) as server:
+        server.store.create("model", "", {"name": "mistral"})
+        server.store.create("version", "1", {"name": "1.0", "registeredModelId": "1"})
+        connection = Connection(server.url)
+        for call in (lambda: versions(connection, "mistral"), lambda: registered(server)):
+            with suppress(ModelRegistryError) as _:
+                call()
+
+
+def test_times_that_no_clock_shows_and_properties_without_value_are_passed_over() -> None:
+    with ModelRegistryServer(newer=True) as server:
+        made = registered(server)
+        version = server.store.get("version", made.version_id)
+        assert version is not None
+        version["createTimeSinceEpoch"] = "9" * 30
+        version["customProperties"]["a"] = None
+        (found,) = versions(Connection(server.url), "mistral")
+
+    assert (found.name, found.created, found.verified) == ("1.0", "", "")

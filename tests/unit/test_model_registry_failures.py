@@ -1,11 +1,19 @@
 """What the failures of a Model Registry mean."""
 
 import pytest
+from aiohttp import (
+    ClientHttpProxyError,
+    ClientPayloadError,
+    RequestInfo,
+    ServerDisconnectedError,
+)
 from mr_openapi.exceptions import ApiException
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from modelcar.errors import UsageError
 from modelcar.model_registry import Connection
-from modelcar.model_registry.failures import instance, reason
+from modelcar.model_registry.failures import instance, may_pass, reason
 
 SERVICE = "https://team.models.svc.cluster.local:8443"
 ROUTE = "https://team-rest.apps.example.com"
@@ -48,3 +56,29 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_shown() -> None:
     with pytest.raises(UsageError, match="the model registry's token: it holds a line") as caught:
         Connection(ROUTE, "s3cret\nx")
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "remedy"),
+    [
+        (ServerDisconnectedError(), "the connection broke: Server disconnected", "look at the log"),
+        (ClientPayloadError("cut"), "the connection broke: cut", "look at the log"),
+        (ValueError("a\nb"), "its answer cannot be read: a b", "give the address of a Model Reg"),
+        (KeyError(), "its answer cannot be read: KeyError", "give the address of a Model Regist"),
+    ],
+)
+def test_what_stopped_a_call_is_said_on_one_line(error: Exception, why: str, remedy: str) -> None:
+    told = reason(error, Connection(ROUTE, "s3cret"))
+    assert told[0] == why
+    assert told[1].startswith(remedy)
+
+
+def test_a_proxys_refusal_is_not_the_servers() -> None:
+    info = RequestInfo(URL(ROUTE), "CONNECT", CIMultiDictProxy(CIMultiDict()), URL(ROUTE))
+    error = ClientHttpProxyError(info, (), status=403, message="Forbidden")
+
+    why, remedy = reason(error, Connection(ROUTE))
+
+    assert why.startswith("the proxy refused: 403, message='Forbidden'")
+    assert remedy == "check HTTPS_PROXY, or name the host in NO_PROXY"
+    assert not may_pass(error)

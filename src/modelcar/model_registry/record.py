@@ -63,12 +63,15 @@ def cut(text: str, limit: int = TEXT) -> str:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise UsageError for a name that the server does not take."""
+    """Raise UsageError for a name that the server does not take, or would not find again.
+
+    The published interface (parameter `name`) looks for printable ASCII only.
+    """
     for name in names:
-        if not name or len(name) > NAME or not name.isprintable():
-            why = f"it has {len(name)} characters" if name.isprintable() else "it is not printable"
-            remedy = f"use 1 to {NAME} printable characters"
-            raise UsageError(f"name {name[:40]!r} in the model registry", why, remedy)
+        if not (name.isascii() and name.isprintable() and 0 < len(name) <= NAME):
+            what = f"name {name[:40]!r} in the model registry"
+            why = f"it has {len(name)} characters, or some that are not printable ASCII"
+            raise UsageError(what, why, f"use 1 to {NAME} printable ASCII characters")
 
 
 def missing(kept: Mapping[str, str | None], wanted: Mapping[str, str]) -> dict[str, str]:
