@@ -13,7 +13,6 @@ from modelcar.cli_options import (
     Group,
     chosen_model,
     common_options,
-    image_option,
     model_options,
     model_registry_options,
     show,
@@ -25,6 +24,7 @@ from modelcar.cli_options import (
 )
 from modelcar.cli_packing import packing_options, reuse_options
 from modelcar.cli_prune import prune
+from modelcar.cli_serving import deploy
 from modelcar.packing import Packing
 
 
@@ -80,20 +80,23 @@ def plan(
     **selection: Any,
 ) -> None:
     """Show what MODEL's image would hold and what would move; no weight byte moves."""
-    from modelcar import cli_json, earlier_images, terminal
+    from modelcar import cli_json, earlier_images, fitting, terminal
     from modelcar.hub import Hub
     from modelcar.oci.reference import parse_tag
     from modelcar.oci.store import open_store
     from modelcar.prepare import prepare
+    from modelcar.values import to_json
 
     store = open_store(parse_tag(target).location) if target else None
     model = chosen_model(**selection)
     named = earlier_images.named(connect, model.name) if target else ()
-    made = prepare(model, work_folder(workdir), Hub(), store, packing, named)
+    hub = Hub()
+    made = prepare(model, work_folder(workdir), hub, store, packing, named)
+    fit = fitting.of_plan(model, made, hub)
     if as_json:
-        show_json(cli_json.plan_json(made))
+        show_json({**cli_json.plan_json(made), "fit": to_json(fit)})
     else:
-        terminal.print_plan(made)
+        terminal.print_plan(made, fit)
 
 
 @main.command()
@@ -160,53 +163,11 @@ def mirror(source: str, destination: str, as_json: bool) -> None:
 
 @main.command()
 @common_options
-@click.argument("model")
-@image_option
-@click.option("-n", "--namespace", default="", help="Where to; else the current one.")
-@click.option("--dry-run", is_flag=True, help="Print the manifest and apply nothing.")
-@click.option("--adopt", is_flag=True, help="Take over an InferenceService that another made.")
-@click.option("--timeout", type=float, help="Seconds to wait; else an hour and the time to pull.")
-@click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
-def deploy(
-    model: str,
-    image: str,
-    namespace: str,
-    dry_run: bool,
-    adopt: bool,
-    timeout: float | None,
-    no_smoke: bool,
-    as_json: bool,
-) -> None:
-    """Serve the image as MODEL's InferenceService, wait until it answers, and print its URL."""
-    from modelcar import catalog, cluster
-    from modelcar.oci.reference import parse_image
-    from modelcar.serving import deploy as stage
-    from modelcar.serving.manifest import to_yaml
-    from modelcar.values import to_json
-
-    found, reference = catalog.find(model), parse_image(image).image
-    if dry_run:
-        manifest = stage.render(found, reference, namespace)
-        show(to_yaml(manifest).rstrip(), manifest, as_json)
-        return
-    endpoint = stage.deploy(
-        cluster.connect(),
-        found,
-        reference,
-        cluster.namespace(namespace),
-        adopt=adopt,
-        timeout=timeout,
-        smoke=not no_smoke,
-    )
-    show(endpoint.url, to_json(endpoint), as_json)
-
-
-@main.command()
-@common_options
 @model_options
 @click.option("--site", type=click.Path(path_type=Path), help="The site file; else site.yaml.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Else runs/MODEL.")
 @click.option("--move-version", is_flag=True, help="Move the version to another digest.")
+@click.option("--ignore-fit", is_flag=True, help="Deploy even what does not fit on the GPUs.")
 @click.option(
     "--follow",
     is_flag=True,
@@ -221,6 +182,7 @@ def run(
     connect: Connect,
     move_version: bool,
     follow: bool,
+    ignore_fit: bool,
     packing: Packing,
     workdir: Path | None,
     as_json: bool,
@@ -246,6 +208,7 @@ def run(
             packing=found.packing(packing),
             move_version=move_version,
             follow=follow,
+            ignore_fit=ignore_fit,
         )
         record = stages.run(model, setting)
     if as_json:
@@ -254,5 +217,5 @@ def run(
         terminal.print_run(record, place)
 
 
-for verb in (register, versions, archive, restore, prune):
+for verb in (register, versions, archive, restore, deploy, prune):
     main.add_command(verb)

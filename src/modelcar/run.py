@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelcar import atomic, earlier_images, model_registry, outcome, plan, report, skopeo
+from modelcar import atomic, earlier_images, fitting, model_registry, outcome, plan, report, skopeo
 from modelcar.deployment import deploy_or_render
 from modelcar.errors import ModelCarError
 from modelcar.hub import Hub
@@ -52,6 +52,8 @@ class Setting:
     """Move the version in the Model Registry when it points at another digest."""
     follow: bool = False
     """Register `<version>-<commit7>` instead of the version."""
+    ignore_fit: bool = False
+    """Deploy even what does not fit on the GPUs that are asked for."""
 
 
 def run(model: Model, setting: Setting) -> RunRecord:
@@ -102,6 +104,8 @@ class _Run:
             named = earlier_images.named(lambda: setting.model_registry, self._model.name)
             made = prepare(self._model, setting.work, setting.hub, store, setting.packing, named)
             stage.done(made, outcome.plan(made))
+            if self._site.namespace and not setting.ignore_fit:
+                fitting.require(self._model, fitting.of_plan(self._model, made, setting.hub))
         plan.warn(made)
         return made
 

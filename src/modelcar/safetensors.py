@@ -20,6 +20,13 @@ _DTYPES = {
     64: "C64 F64 I64 U64",
 }
 _BITS = {dtype: bits for bits, dtypes in _DTYPES.items() for dtype in dtypes.split()}
+
+
+def tensor_bytes(tensors: Mapping[str, int]) -> int:
+    """Return the bytes of so many elements by dtype; a dtype that is not known counts nothing."""
+    return sum(count * _BITS.get(dtype, 0) for dtype, count in tensors.items()) // 8
+
+
 # A parsed header takes many times the memory of its bytes, and layers stream in parallel: only
 # one header is parsed at a time, and none is kept.
 _parsing = threading.Lock()

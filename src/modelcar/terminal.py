@@ -17,6 +17,7 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
+from modelcar.gpu import Fit, told
 from modelcar.model_registry.versions import Registered
 from modelcar.progress import WORTH_SHOWING, Advance
 from modelcar.values import Plan, RunRecord, StageRecord
@@ -53,8 +54,8 @@ class Bars:
         yield lambda moved: self._bars.advance(task, moved)
 
 
-def print_plan(plan: Plan) -> None:
-    """Print the plan as a table."""
+def print_plan(plan: Plan, fit: Fit) -> None:
+    """Print the plan as a table, and whether the model fits on its GPUs."""
     console, held = Console(), {f.path for item in plan.layers if item.reused for f in item.files}
     console.print(_title(plan), markup=False, highlight=False, soft_wrap=True)
     table = Table()
@@ -70,6 +71,7 @@ def print_plan(plan: Plan) -> None:
     for warning in plan.warnings:
         console.print(f"warning: {warning}", markup=False)
     console.print(_totals(plan), markup=False)
+    console.print(f"GPUs: {told(fit)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_run(record: RunRecord, out: Path) -> None:

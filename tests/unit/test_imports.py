@@ -13,17 +13,20 @@ PACKAGES = ("modelcar", "components", "pipelines", "scripts", "tests")
 LAYERS = {
     "ground": "errors values atomic formats images names parallel quantity retries wording",
     "settings": """
-        catalog checksums cluster connections entry facts faults journal listing mentions
+        catalog checksums cluster connections entry facts faults gpu gpu_types journal listing
+        mentions model_shape
         oci.reference packing parameter_count parameters progress pushed ranged records remote_code
-        safetensors site skopeo_copy stamps trust weights workfolder
+        safetensors site skopeo_copy stamps trust vllm_arguments weights workfolder
     """,
     "parts": "folder hub model_registry oci serving skopeo",
     "stages": """
-        bases build deployment download earlier_images mirrored outcome page plan prepare prune
-        publish push register registration report retention reuse run run_summary supply task
+        bases build deployment download earlier_images fitting mirrored outcome page plan prepare
+        prune publish push register registration report retention reuse run run_summary supply task
         timeline trusted
     """,
-    "commands": "cli cli_json cli_model_registry cli_options cli_packing cli_prune terminal",
+    "commands": """
+        cli cli_json cli_model_registry cli_options cli_packing cli_prune cli_serving terminal
+    """,
 }
 ORDER = tuple(LAYERS)
 PARTS = "parts"

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
 from modelcar import quantity
 from modelcar.names import MAX_NAME
 from modelcar.serving.manifest import GPU, Manifest
 from modelcar.values import Digest
+from modelcar.vllm_arguments import options
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RUNTIME_OWNS = ("--model", "--served-model-name")
@@ -47,29 +47,20 @@ def _arguments(arguments: Sequence[str]) -> Iterator[str]:
     for argument in arguments:
         if re.match(r"-[^\s=]*\s", argument):
             yield f"args: {argument!r} is one word to vLLM; write --option=value"
-    for option, _ in _options(arguments):
+    for option, _ in options(arguments):
         if option in _RUNTIME_OWNS:
             yield f"args: {option} is the runtime's to say; vLLM would believe this one"
 
 
 def _tensor_parallel(arguments: Sequence[str], resources: dict[str, Any]) -> Iterator[str]:
     gpus = quantity.parse(str(resources.get("limits", {}).get(GPU, 0)))
-    for option, value in _options(arguments):
+    for option, value in options(arguments):
         if option not in ("--tensor-parallel-size", "-tp"):
             continue
         if not value.isdecimal():
             yield f"args: {option} {value!r} is not a whole number"
         elif gpus is not None and int(value) > max(int(gpus), 1):
             yield f"args: {option} {value} needs {value} GPUs; {GPU} is {gpus}"
-
-
-def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each option with its value, in one word or two; vLLM reads `_` as `-`."""
-    words = [word for argument in arguments for word in argument.split()]
-    for word, following in pairwise([*words, ""]):
-        option, equals, value = word.partition("=")
-        if option.startswith("-"):
-            yield option.replace("_", "-"), value if equals else following
 
 
 def _resources(resources: dict[str, Any]) -> Iterator[str]:

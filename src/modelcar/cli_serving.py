@@ -1,0 +1,89 @@
+"""The verbs of the endpoint: deploy."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from modelcar.cli_options import common_options, image_option, show
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+    from modelcar.oci.reference import DigestReference
+    from modelcar.values import ImageFacts, Model
+
+
+@click.command()
+@common_options
+@click.argument("model")
+@image_option
+@click.option("-n", "--namespace", default="", help="Where to; else the current one.")
+@click.option("--dry-run", is_flag=True, help="Print the manifest and apply nothing.")
+@click.option("--adopt", is_flag=True, help="Take over an InferenceService that another made.")
+@click.option("--timeout", type=float, help="Seconds to wait; else an hour and the time to pull.")
+@click.option("--ignore-fit", is_flag=True, help="Deploy even what does not fit on the GPUs.")
+@click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
+def deploy(
+    model: str,
+    image: str,
+    namespace: str,
+    dry_run: bool,
+    adopt: bool,
+    timeout: float | None,
+    ignore_fit: bool,
+    no_smoke: bool,
+    as_json: bool,
+) -> None:
+    """Serve the image as MODEL's InferenceService, wait until it answers, and print its URL.
+
+    First it is compared with the GPUs: those of the nodes that the node selector matches, where
+    nodes may be read, else those of the AWS instance type that it names.
+    """
+    from modelcar import catalog, cluster
+    from modelcar.oci.reference import parse_image
+    from modelcar.serving import deploy as stage
+    from modelcar.serving.manifest import to_yaml
+    from modelcar.values import to_json
+
+    found, reference = catalog.find(model), parse_image(image)
+    if dry_run:
+        manifest = stage.render(found, reference.image, namespace)
+        show(to_yaml(manifest).rstrip(), manifest, as_json)
+        return
+    api, facts = cluster.connect(), _facts(reference)
+    if facts is not None and not ignore_fit:
+        _fit(api, found, facts)
+    endpoint = stage.deploy(
+        api,
+        found,
+        reference.image,
+        cluster.namespace(namespace),
+        image_bytes=facts.size if facts else 0,
+        adopt=adopt,
+        timeout=timeout,
+        smoke=not no_smoke,
+    )
+    show(endpoint.url, to_json(endpoint), as_json)
+
+
+def _facts(reference: "DigestReference") -> "ImageFacts | None":
+    """Read the image's manifest; an OCI registry that only the cluster reaches hides it here."""
+    import logging
+
+    from modelcar.errors import ImageError
+    from modelcar.oci.inspect import inspect
+
+    try:
+        return inspect(reference)
+    except ImageError as error:
+        logging.getLogger(__name__).warning("the fit is not checked: %s", error)
+        return None
+
+
+def _fit(api: "ApiClient", model: "Model", facts: "ImageFacts") -> None:
+    from modelcar import fitting
+    from modelcar.hub import Hub
+    from modelcar.serving.nodes import gpu_nodes
+
+    nodes = gpu_nodes(api, model.serving.node_selector) if model.serving.gpus else ()
+    fitting.require(model, fitting.of_image(model, facts, Hub(), nodes))

@@ -1,0 +1,90 @@
+"""What a model's config.json says of the memory that it needs to answer. Pure.
+
+Keys as transformers writes them; a model that takes pictures has those of its text under
+`text_config`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_DECODERS: Final = ("ForCausalLM", "ForConditionalGeneration")
+_BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2}
+_STATE: Final = ("mamba", "ssm", "linear_attention", "recurrent", "conv")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes of a decoder whose layers all attend to the whole context.
+
+    With `unknown`, a reason, its numbers are not to be used: other designs keep less for a token,
+    in ways of their own.
+    """
+
+    unknown: str = ""
+    layers: int = 0
+    heads: int = 0
+    kv_heads: int = 0
+    head_dim: int = 0
+    positions: int = 0
+    """The longest context in tokens that the model was made for; 0 where it says none."""
+    dtype: str = ""
+    """As vLLM computes by default, `bfloat16`."""
+
+    def kv_bytes(self, parallel: int, element: int = 0) -> int:
+        """Return what one token keeps on each of `parallel` GPUs, in bytes.
+
+        `element` is the size of one number there, by default that of `dtype`.
+        """
+        size = element or _BYTES.get(self.dtype, 2)
+        return 2 * self.layers * max(1, self.kv_heads // parallel) * self.head_dim * size
+
+
+def shape(config: Mapping[str, Any]) -> Shape:
+    """Return the shape that a config.json tells, or why it is unknown."""
+    text = config.get("text_config")
+    inner = {**config, **text} if isinstance(text, dict) else config
+    dtype = _text(inner, "dtype") or _text(inner, "torch_dtype")
+    reason = _unlike(config, inner)
+    if reason:
+        return Shape(reason, dtype=dtype)
+    layers, heads = _count(inner, "num_hidden_layers"), _count(inner, "num_attention_heads")
+    hidden = _count(inner, "hidden_size")
+    return Shape(
+        layers=layers,
+        heads=heads,
+        kv_heads=_count(inner, "num_key_value_heads") or heads,
+        head_dim=_count(inner, "head_dim") or hidden // heads,
+        positions=_count(inner, "max_position_embeddings"),
+        dtype=dtype,
+    )
+
+
+def _unlike(config: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
+    """Return what makes the model another design than `Shape` describes, nothing if it is one."""
+    names = config.get("architectures")
+    name = str(names[0]) if isinstance(names, list) and names else ""
+    if not name.endswith(_DECODERS):
+        return f"architecture {name}" if name else "no architecture in config.json"
+    if _count(inner, "kv_lora_rank"):
+        return "multi-head latent attention"
+    kinds = inner.get("layer_types")
+    if isinstance(kinds, list) and set(kinds) - {"full_attention"}:
+        return "layers of several kinds"
+    if _count(inner, "sliding_window") and inner.get("use_sliding_window", True) is not False:
+        return "a sliding window"
+    if any(word in key for key in inner for word in _STATE):
+        return "layers with a state"
+    needed = ("num_hidden_layers", "num_attention_heads", "hidden_size")
+    absent = [key for key in needed if not _count(inner, key)]
+    return f"no {absent[0]} in config.json" if absent else ""
+
+
+def _count(config: Mapping[str, Any], key: str) -> int:
+    value = config.get(key)
+    return value if type(value) is int and value > 0 else 0
+
+
+def _text(config: Mapping[str, Any], key: str) -> str:
+    value = config.get(key)
+    return value if isinstance(value, str) else ""
