@@ -33,7 +33,8 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except ModelCarError as error:
-            click.echo(f"modelcar: {error}", err=True)
+            notes = [f"  {note}" for note in getattr(error, "__notes__", ())]
+            click.echo("\n".join([f"modelcar: {error}", *notes]), err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("modelcar: interrupted; the same command goes on where it stopped", err=True)

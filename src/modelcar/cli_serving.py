@@ -1,5 +1,6 @@
-"""The verbs of the endpoint: deploy."""
+"""The verbs of the endpoint: deploy, diagnose."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
     from modelcar.oci.reference import DigestReference
+    from modelcar.serving.explain import Explanation
     from modelcar.values import ImageFacts, Model
 
 
@@ -64,6 +66,36 @@ def deploy(
         smoke=not no_smoke,
     )
     show(endpoint.url, to_json(endpoint), as_json)
+
+
+@click.command()
+@common_options
+@click.argument("model")
+@click.option("-n", "--namespace", default="", help="Where it is; else the current one.")
+def diagnose(model: str, namespace: str, as_json: bool) -> None:
+    """Say whether MODEL's InferenceService is ready, and if not, why and what to do."""
+    from modelcar import catalog, cluster
+    from modelcar.serving.explain import explain
+    from modelcar.values import to_json
+
+    named = "://" in model or model.endswith((".yaml", ".yml"))
+    name = catalog.find(model).name if named else model
+    found = explain(cluster.connect(), name, cluster.namespace(namespace))
+    show("\n".join(_explained(found)), to_json(found), as_json)
+
+
+def _explained(found: "Explanation") -> Iterator[str]:
+    title = f"{found.namespace}/{found.name}"
+    if found.ready:
+        yield f"{title} is ready, and serves {found.image}"
+        return
+    yield f"{title} is not ready: {found.says or 'no condition says why'}"
+    for number, cause in enumerate(found.causes, start=1):
+        yield f"{number}. {cause.cause}"
+        yield f"   {cause.remedy}"
+        yield from (f"   | {quoted}" for quoted in cause.evidence)
+    if not found.causes:
+        yield "nothing that is known hinders it; it may still be starting"
 
 
 def _facts(reference: "DigestReference") -> "ImageFacts | None":

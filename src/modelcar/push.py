@@ -11,6 +11,7 @@ from modelcar import bases
 from modelcar.bases import Pushed
 from modelcar.checksums import Check
 from modelcar.errors import VerificationError
+from modelcar.kept_upload import KeptUpload
 from modelcar.oci import layer
 from modelcar.oci.content import Content, brought
 from modelcar.oci.image import Descriptor, model_layer
@@ -32,7 +33,7 @@ from modelcar.values import (
     PlannedLayer,
     SourceFile,
 )
-from modelcar.workfolder import KeptUpload, KnownLayers, WorkFolder
+from modelcar.workfolder import KnownLayers, WorkFolder
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class _Push:
 
     def _kept(self, planned: PlannedLayer) -> KeptUpload | None:
         key = layer.key(planned.files)
-        return self._work.upload(str(self._store.location), key) if key else None
+        return KeptUpload.of(self._work, str(self._store.location), key) if key else None
 
     def _remember(
         self, planned: PlannedLayer, checks: Mapping[str, Check], digest: Digest

@@ -46,7 +46,8 @@ def task(name: str, workdir: str) -> Iterator[Handle]:
             yield stage
         log.info("%s %s: %s", name, stage.status, stage.detail)
     except ModelCarError as error:
-        log.error("%s failed: %s", name, error)
+        notes = getattr(error, "__notes__", ())
+        log.error("%s failed: %s", name, "\n  ".join([str(error), *notes]))
         sys.exit(error.exit_code)
 
 

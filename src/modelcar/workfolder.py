@@ -1,16 +1,12 @@
 """The folder that a run works in, on the PVC or on this machine, and what it remembers."""
 
-import fcntl
 import hashlib
 import json
-import logging
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from modelcar import atomic, journal
 from modelcar.errors import SourceError
@@ -24,8 +20,6 @@ from modelcar.values import (
     from_json,
     to_json,
 )
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,68 +80,9 @@ class WorkFolder:
         name = hashlib.sha256(f"{file.checksum} {file.path}".encode()).hexdigest()
         return self.root / ".modelcar" / "partial" / name
 
-    def upload(self, location: str, key: Digest) -> "KeptUpload":
-        """Return what is known of an upload of the layer `key` to `location`."""
-        name = hashlib.sha256(f"{location} {key}".encode()).hexdigest()
-        return KeptUpload(self.root / ".modelcar" / "uploads" / name)
-
     def layers(self) -> "KnownLayers":
         """Return what is known of the layers' digests."""
         return KnownLayers(self.root / ".modelcar" / "layers.jsonl")
-
-
-class KeptUpload:
-    """The address of an upload that has begun, for the process that goes on with it.
-
-    One process has it at a time; another works without. So does who cannot write it: keeping is a
-    convenience.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[str] | None = None
-        self._mine = True
-
-    def get(self) -> str:
-        """Return the address, nothing when there is none, or when another process has it."""
-        with self._lenient():
-            if self._path.exists() and (file := self._opened()):
-                file.seek(0)
-                return file.read()
-        return ""
-
-    def put(self, url: str) -> None:
-        """Keep the address; an empty one ends it."""
-        with self._lenient():
-            if url and (file := self._opened()):
-                file.truncate(0)
-                file.write(url)
-                file.flush()
-            elif self._file is not None:
-                self._path.unlink(missing_ok=True)
-                self.close()
-
-    def close(self) -> None:
-        """Leave what is kept to the next process."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _opened(self) -> IO[str] | None:
-        if self._file is None and self._mine:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a+", encoding="utf-8", errors="replace")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return self._file
-
-    @contextmanager
-    def _lenient(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            log.info("an upload is not kept for a later run: %s", error)
-            self._mine = False
-            self.close()
 
 
 class KnownLayers:

@@ -9,11 +9,11 @@ import pytest
 import urllib3
 
 from modelcar.errors import OciRegistryError
+from modelcar.kept_upload import KeptUpload
 from modelcar.oci.content import Content
 from modelcar.oci.reference import Repository
 from modelcar.oci.registry import OciRepository
 from modelcar.values import Digest
-from modelcar.workfolder import KeptUpload
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.faulty_proxy import FaultyProxy
 

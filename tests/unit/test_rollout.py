@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from modelcar.serving.diagnose import Diagnosis, Where
+from modelcar.serving.diagnose import Diagnosis
 from modelcar.serving.rollout import Patience, State
+from modelcar.serving.signs import Where
 from modelcar.values import Digest
 
 DIGEST, OTHER = Digest("ab" * 32), Digest("cd" * 32)

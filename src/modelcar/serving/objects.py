@@ -14,6 +14,7 @@ FIELD_MANAGER = "modelcar"
 _GROUP, _VERSION, _PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 _POD_LABEL = "serving.kserve.io/inferenceservice"
 _HIDDEN = (403, 404)
+_LINES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,30 @@ class Objects:
         listed = self._readable(f"/api/v1/namespaces/{self.namespace}/pods", [selector])
         return None if listed is None else cast(Sequence[dict[str, Any]], listed["items"])
 
+    def warnings(self, prefix: str) -> Sequence[dict[str, Any]]:
+        """Return the warnings about objects named so; none where they may not be read."""
+        query = [("fieldSelector", "type=Warning"), ("limit", "500")]
+        listed = self._readable(f"/api/v1/namespaces/{self.namespace}/events", query) or {}
+        return [
+            event
+            for event in listed.get("items", ())
+            if event.get("involvedObject", {}).get("name", "").startswith(prefix)
+        ]
+
+    def log(self, pod: str, container: str) -> str:
+        """Return the last lines of what a container said before it ended; nothing without them."""
+        from kubernetes.client.rest import ApiException
+
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
+        query = [("container", container), ("tailLines", str(_LINES))]
+        for previous in ("true", "false"):
+            try:
+                return str(self._request("GET", path, [*query, ("previous", previous)], kind="str"))
+            except ApiException as error:
+                if error.status not in (*_HIDDEN, 400, 500):
+                    raise
+        return ""
+
     def await_change(self, name: str, resource_version: str, seconds: float) -> None:
         """Return at the service's first change after `resource_version`, or after `seconds`."""
         from kubernetes.client import CustomObjectsApi
@@ -89,9 +114,14 @@ class Objects:
             raise
 
     def _request(
-        self, method: str, path: str, query: Sequence[tuple[str, str]] = (), body: Any = None
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        body: Any = None,
+        kind: str = "object",
     ) -> Any:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json" if kind == "object" else "*/*"}
         if body is not None:
             headers["Content-Type"] = "application/apply-patch+yaml"
         return self.api.call_api(
@@ -100,7 +130,7 @@ class Objects:
             query_params=list(query),
             header_params=headers,
             body=body,
-            response_type="object",
+            response_type=kind,
             auth_settings=["BearerToken"],
             _return_http_data_only=True,
             _request_timeout=60,

@@ -3,8 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelcar.cluster import refusal
@@ -12,6 +12,7 @@ from modelcar.errors import DeployError
 from modelcar.serving.diagnose import Diagnosis, diagnose
 from modelcar.serving.manifest import Manifest
 from modelcar.serving.objects import Objects
+from modelcar.serving.signs import Seen, crashed
 from modelcar.values import Digest
 from modelcar.wording import duration
 
@@ -29,6 +30,16 @@ class State:
     service: Manifest
     deployment: dict[str, Any] | None
     pods: Sequence[dict[str, Any]] | None
+    events: Sequence[dict[str, Any]] = ()
+    logs: Mapping[str, str] = field(default_factory=dict)
+
+    def diagnose(self) -> Diagnosis | None:
+        """Return what hinders the service, None when nothing is known to."""
+        return diagnose(self.seen())
+
+    def seen(self) -> Seen:
+        """Return what a diagnosis is made of."""
+        return Seen(self.service, self.pods or (), self.deployment, self.events, self.logs)
 
     def serves(self, digest: Digest) -> bool:
         """Return whether `digest` is rolled out and the service ready.
@@ -90,7 +101,7 @@ class Rollout:
             state = self._look(deadline)
             if state.serves(digest):
                 return state.service
-            diagnosis = diagnose(state.service, state.pods or ())
+            diagnosis = state.diagnose()
             self._tell(state, diagnosis)
             left = deadline - time.monotonic()
             if patience.tried_by(diagnosis, time.monotonic()) or left <= 0:
@@ -114,10 +125,10 @@ class Rollout:
             time.sleep(1)
 
     def _state(self) -> State:
-        service = self.objects.service(self.name)
-        if service is None:
+        state = look(self.objects, self.name)
+        if state is None:
             raise DeployError(self._what, "it was deleted meanwhile", "deploy again")
-        return State(service, self.objects.deployment(self.name), self.objects.pods(self.name))
+        return state
 
     def _pause(self, service: Manifest, seconds: float) -> None:
         """Wait for a change; a watch that breaks or has expired ends the pause, no more.
@@ -145,7 +156,10 @@ class Rollout:
 
     def _failure(self, state: State, diagnosis: Diagnosis | None) -> DeployError:
         if diagnosis:
-            return DeployError(self._what, diagnosis.cause, diagnosis.remedy)
+            failure = DeployError(self._what, diagnosis.cause, diagnosis.remedy)
+            for quoted in diagnosis.evidence:
+                failure.add_note(quoted)
+            return failure
         said = condition(state.service, "Ready", "message") or "no condition says why"
         why = f"it is not ready after {duration(self.timeout)} ({said})"
         remedy = f"look at `oc describe inferenceservice {self.name}` and its pods' logs"
@@ -154,6 +168,21 @@ class Rollout:
     @property
     def _what(self) -> str:
         return f"deploying {self.objects.namespace}/{self.name}"
+
+
+def look(objects: Objects, name: str) -> State | None:
+    """Read what stands of a service, and why where it does not come up; None for no service."""
+    service = objects.service(name)
+    if service is None:
+        return None
+    pods = objects.pods(name)
+    state = State(service, objects.deployment(name), pods)
+    if condition(service, "Ready") == "True":
+        return state
+    ended = [subject for pod in pods or () for subject, _ in crashed(pod)]
+    logs = {subject: objects.log(*subject.split("/")) for subject in ended}
+    events = () if pods else objects.warnings(f"{name}-predictor")
+    return replace(state, events=events, logs={name: text for name, text in logs.items() if text})
 
 
 def condition(service: Manifest, kind: str, key: str = "status") -> str:
