@@ -24,7 +24,7 @@ from modelcar.cli_options import (
 )
 from modelcar.cli_packing import packing_options, reuse_options
 from modelcar.cli_prune import prune
-from modelcar.cli_serving import deploy, diagnose
+from modelcar.cli_serving import deploy, diagnose, rollback, undeploy
 from modelcar.packing import Packing
 
 
@@ -217,5 +217,15 @@ def run(
         terminal.print_run(record, place)
 
 
-for verb in (register, versions, archive, restore, deploy, diagnose, prune):
+for verb in (
+    register,
+    versions,
+    archive,
+    restore,
+    deploy,
+    diagnose,
+    rollback,
+    undeploy,
+    prune,
+):
     main.add_command(verb)

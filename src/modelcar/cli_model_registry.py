@@ -9,6 +9,7 @@ from modelcar.cli_options import (
     Connect,
     common_options,
     image_option,
+    model_name,
     model_registry_options,
     show,
     show_json,
@@ -78,10 +79,10 @@ def versions(model: str, connect: Connect, as_json: bool) -> None:
     from modelcar import terminal
     from modelcar.model_registry import versions as listing
 
-    found = listing.versions(_needed(connect), _name(model))
+    found = listing.versions(_needed(connect), model_name(model))
     rows = [{**_row(item), "digest": item.digest} for item in found]
     if as_json:
-        show_json({"model": _name(model), "versions": rows})
+        show_json({"model": model_name(model), "versions": rows})
     else:
         terminal.print_versions(found)
 
@@ -115,7 +116,7 @@ def _set_state(
 
     if version == "":  # a variable that was not set: the whole model would go
         raise UsageError(f"{model}: its version", "it is empty", "name one, or leave it out")
-    done = set_state(_needed(connect), _name(model), version or "", state)
+    done = set_state(_needed(connect), model_name(model), version or "", state)
     title = f"{done.model} {done.version}".strip()
     show(f"{title} {'is' if done.changed else 'was'} {state}", to_json(done), as_json)
 
@@ -142,14 +143,6 @@ def _skip(as_json: bool) -> None:
     log.warning("nothing is registered: no model registry is named; %s", _NAME_IT)
     if as_json:
         show_json({"skipped": "no model registry is named"})
-
-
-def _name(model: str) -> str:
-    """Return the registered model's name: the catalog's for a file or a URI, else as it stands."""
-    from modelcar import catalog
-
-    named = "://" in model or model.endswith((".yaml", ".yml"))
-    return catalog.find(model).name if named else model
 
 
 def _card(model: "Model", image: "ImageFacts") -> "ModelFacts":

@@ -142,6 +142,14 @@ def chosen_model(
     return replace(found, rules=rules)
 
 
+def model_name(model: str) -> str:
+    """Return a model's name: the catalog's for a file or a URI, else as it stands."""
+    from modelcar import catalog
+
+    named = "://" in model or model.endswith((".yaml", ".yml"))
+    return catalog.find(model).name if named else model
+
+
 def work_folder(folder: Path | None) -> "WorkFolder":
     """Return the work folder named, or the default one."""
     from modelcar.workfolder import WorkFolder

@@ -1,11 +1,11 @@
-"""The verbs of the endpoint: deploy, diagnose."""
+"""The verbs of the endpoint: deploy, diagnose, rollback, undeploy."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from modelcar.cli_options import common_options, image_option, show
+from modelcar.cli_options import common_options, image_option, model_name, show
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=float, help="Seconds to wait; else an hour and the time to pull.")
 @click.option("--ignore-fit", is_flag=True, help="Deploy even what does not fit on the GPUs.")
 @click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
+@click.option(
+    "--rollback-on-failure", is_flag=True, help="Return to what served before when this fails."
+)
 def deploy(
     model: str,
     image: str,
@@ -34,6 +37,7 @@ def deploy(
     timeout: float | None,
     ignore_fit: bool,
     no_smoke: bool,
+    rollback_on_failure: bool,
     as_json: bool,
 ) -> None:
     """Serve the image as MODEL's InferenceService, wait until it answers, and print its URL.
@@ -44,6 +48,7 @@ def deploy(
     from modelcar import catalog, cluster
     from modelcar.oci.reference import parse_image
     from modelcar.serving import deploy as stage
+    from modelcar.serving.go_back import deploy_or_go_back
     from modelcar.serving.manifest import to_yaml
     from modelcar.values import to_json
 
@@ -55,7 +60,7 @@ def deploy(
     api, facts = cluster.connect(), _facts(reference)
     if facts is not None and not ignore_fit:
         _fit(api, found, facts)
-    endpoint = stage.deploy(
+    endpoint = (deploy_or_go_back if rollback_on_failure else stage.deploy)(
         api,
         found,
         reference.image,
@@ -74,14 +79,47 @@ def deploy(
 @click.option("-n", "--namespace", default="", help="Where it is; else the current one.")
 def diagnose(model: str, namespace: str, as_json: bool) -> None:
     """Say whether MODEL's InferenceService is ready, and if not, why and what to do."""
-    from modelcar import catalog, cluster
+    from modelcar import cluster
     from modelcar.serving.explain import explain
     from modelcar.values import to_json
 
-    named = "://" in model or model.endswith((".yaml", ".yml"))
-    name = catalog.find(model).name if named else model
-    found = explain(cluster.connect(), name, cluster.namespace(namespace))
+    found = explain(cluster.connect(), model_name(model), cluster.namespace(namespace))
     show("\n".join(_explained(found)), to_json(found), as_json)
+
+
+@click.command()
+@common_options
+@click.argument("model")
+@click.option("-n", "--namespace", default="", help="Where it is; else the current one.")
+@click.option("--timeout", type=float, help="Seconds to wait; else an hour.")
+@click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
+def rollback(
+    model: str, namespace: str, timeout: float | None, no_smoke: bool, as_json: bool
+) -> None:
+    """Return MODEL's endpoint to the image that served before, and print its URL."""
+    from modelcar import catalog, cluster
+    from modelcar.serving import go_back
+    from modelcar.values import to_json
+
+    where, found = cluster.namespace(namespace), catalog.find(model)
+    options = {"timeout": timeout, "smoke": not no_smoke}
+    endpoint = go_back.rollback(cluster.connect(), found, where, **options)
+    show(endpoint.url, to_json(endpoint), as_json)
+
+
+@click.command()
+@common_options
+@click.argument("model")
+@click.option("-n", "--namespace", default="", help="Where it is; else the current one.")
+def undeploy(model: str, namespace: str, as_json: bool) -> None:
+    """Delete MODEL's InferenceService, if modelcar made it."""
+    from modelcar import cluster
+    from modelcar.serving import go_back
+
+    name, where = model_name(model), cluster.namespace(namespace)
+    deleted = go_back.undeploy(cluster.connect(), name, where)
+    value = {"name": name, "namespace": where, "deleted": deleted}
+    show(f"{where}/{name} {'is deleted' if deleted else 'is not there'}", value, as_json)
 
 
 def _explained(found: "Explanation") -> Iterator[str]:

@@ -1,5 +1,6 @@
 import itertools
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 from modelcar.oci.reference import DigestReference
 from tests.servers import busybox_base
 from tests.servers.docker_registry import DockerRegistry
+from tests.servers.kserve import KServe
 from tests.servers.kube import KubeServer, kube_server
+from tests.servers.vllm import VllmServer
+from tests.serving_site import NAME, Site
 
 CRD = "serving.kserve.io_inferenceservices.crd.yaml"
 
@@ -46,3 +50,18 @@ _numbers = itertools.count(1)
 def repository() -> str:
     """Return the path of a repository that no other test uses."""
     return f"models/test-{next(_numbers)}"
+
+
+@pytest.fixture
+def site(kube: KubeServer) -> Iterator[Site]:
+    """Return a fresh namespace in which nothing becomes ready by itself."""
+    namespace = f"ml-{secrets.token_hex(4)}"
+    kube.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    with VllmServer(NAME, "mistral-24b") as vllm:
+        yield Site(kube, namespace, vllm)
+
+
+@pytest.fixture
+def kserve(site: Site) -> Iterator[KServe]:
+    with KServe(site.server, site.namespace, site.vllm.url) as controller:
+        yield controller

@@ -3,11 +3,9 @@
 import dataclasses
 import logging
 import re
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,64 +14,11 @@ from modelcar.errors import DeployError
 from modelcar.serving.deploy import applied_url, deploy
 from modelcar.values import Digest, Endpoint, ImageDigest, Model
 from tests.servers.cutter import Cutter
-from tests.servers.kserve import GROUP, MERGE, PLURAL, VERSION, KServe
+from tests.servers.kserve import GROUP, VERSION, KServe
 from tests.servers.kube import KubeServer
 from tests.servers.vllm import VllmServer
 from tests.serving_models import IMAGE, full, quantized
-
-MODEL = quantized()
-NAME = MODEL.name
-
-
-@dataclasses.dataclass
-class Site:
-    """One namespace of the API server, with a KServe and a vLLM of its own."""
-
-    server: KubeServer
-    namespace: str
-    vllm: VllmServer
-
-    def deploy(self, model: Model = MODEL, image: ImageDigest = IMAGE, **options: Any) -> Endpoint:
-        api = options.pop("api", None) or self.server.client()
-        return deploy(api, model, image, self.namespace, **{"timeout": 30.0, **options})
-
-    def service(self) -> dict[str, Any]:
-        found = self.server.request("GET", f"{self.path}/{NAME}")
-        assert isinstance(found, dict)
-        return found
-
-    def merge(self, patch: dict[str, Any]) -> None:
-        self.server.request("PATCH", f"{self.path}/{NAME}", patch, MERGE)
-
-    def add_pod(self, status: dict[str, Any]) -> None:
-        """Create a pod of the service, and write its status."""
-        pods = f"/api/v1/namespaces/{self.namespace}/pods"
-        labels = {"serving.kserve.io/inferenceservice": NAME}
-        containers = [{"name": "kserve-container", "image": "vllm"}]
-        metadata = {"name": f"{NAME}-1", "labels": labels}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
-        self.server.request("POST", pods, {**pod, "spec": {"containers": containers}})
-        path = f"{pods}/{NAME}-1/status"
-        self.server.request("PATCH", path, {"status": status}, "application/merge-patch+json")
-
-    @property
-    def path(self) -> str:
-        return f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{PLURAL}"
-
-
-@pytest.fixture
-def site(kube: KubeServer) -> Iterator[Site]:
-    """Return a fresh namespace in which nothing becomes ready by itself."""
-    namespace = f"ml-{secrets.token_hex(4)}"
-    kube.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    with VllmServer(NAME, "mistral-24b") as vllm:
-        yield Site(kube, namespace, vllm)
-
-
-@pytest.fixture
-def kserve(site: Site) -> Iterator[KServe]:
-    with KServe(site.server, site.namespace, site.vllm.url) as controller:
-        yield controller
+from tests.serving_site import MODEL, NAME, Site
 
 
 @pytest.mark.usefixtures("kserve")

@@ -9,6 +9,7 @@ from modelcar import cluster
 from modelcar.errors import DeployError
 from modelcar.names import dns_name
 from modelcar.serving.check import check
+from modelcar.serving.history import remembering
 from modelcar.serving.manifest import Manifest, inference_service
 from modelcar.serving.objects import FIELD_MANAGER, Objects, find_service
 from modelcar.serving.rollout import Rollout
@@ -118,8 +119,9 @@ def _converge(objects: Objects, manifest: Manifest, *, adopt: bool) -> None:
         objects.apply(manifest, force=False)
         log.info("%s: created", name)
         return
-    ours = _made_by_us(live)
+    ours = made_by_us(live)
     _refuse(live, ours or adopt)
+    manifest = remembering(manifest, live)
     # The server itself says what would change: with its defaults, webhooks and quantities.
     preview = objects.apply(manifest, force=True, dry_run=True)
     if ours and _substance(preview) == _substance(live):
@@ -140,7 +142,8 @@ def _refuse(live: Manifest, allowed: bool) -> None:
         raise DeployError(what, why, "take it over with --adopt, or give the model another name")
 
 
-def _made_by_us(live: Manifest) -> bool:
+def made_by_us(live: Manifest) -> bool:
+    """Return whether an InferenceService was applied by modelcar."""
     fields = live["metadata"].get("managedFields", ())
     return any(f["manager"] == FIELD_MANAGER and f["operation"] == "Apply" for f in fields)
 

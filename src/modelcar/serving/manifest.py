@@ -12,6 +12,8 @@ Manifest = dict[str, Any]
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
 GPU = "nvidia.com/gpu"
+REGISTERED = "modelregistry.opendatahub.io/"
+"""The prefix of the labels by which the cluster's controller links to the Model Registry."""
 
 
 def inference_service(
@@ -57,11 +59,10 @@ def _labels(
         labels["networking.kserve.io/visibility"] = "exposed"
     if registered:
         # From these, the cluster's controller links the deployment in the Model Registry.
-        prefix = "modelregistry.opendatahub.io"
-        labels[f"{prefix}/registered-model-id"] = registered.registered_model_id
-        labels[f"{prefix}/model-version-id"] = registered.version_id
+        labels[f"{REGISTERED}registered-model-id"] = registered.registered_model_id
+        labels[f"{REGISTERED}model-version-id"] = registered.version_id
         if model_registry_name:
-            labels[f"{prefix}/name"] = model_registry_name
+            labels[f"{REGISTERED}name"] = model_registry_name
     return labels
 
 

@@ -46,6 +46,11 @@ class Objects:
         query += [("dryRun", "All")] if dry_run else []
         return cast(Manifest, self._request("PATCH", path, query, manifest))
 
+    def delete(self, name: str, uid: str) -> None:
+        """Delete the InferenceService of that uid, and not another of its name."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        self._request("DELETE", f"{self._services}/{name}", body=body)
+
     def deployment(self, service: str) -> dict[str, Any] | None:
         """Return the service's Deployment; None when it may not be read, or is not there."""
         return self._readable(
@@ -123,7 +128,8 @@ class Objects:
     ) -> Any:
         headers = {"Accept": "application/json" if kind == "object" else "*/*"}
         if body is not None:
-            headers["Content-Type"] = "application/apply-patch+yaml"
+            patch = method == "PATCH"
+            headers["Content-Type"] = f"application/{'apply-patch+yaml' if patch else 'json'}"
         return self.api.call_api(
             path,
             method,

@@ -1,0 +1,147 @@
+"""Going back to the image that served before, and taking a service away, on a real API server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelcar.errors import DeployError
+from modelcar.serving.go_back import deploy_or_go_back, rollback, undeploy
+from modelcar.serving.history import PREVIOUS
+from modelcar.values import Digest, ImageDigest, ModelVersion
+from tests.byte_path import modelcar, told
+from tests.servers.kserve import MERGE, KServe
+from tests.serving_models import IMAGE
+from tests.serving_site import MODEL, NAME, Site
+
+OTHER = ImageDigest(IMAGE.name, Digest("cd" * 32))
+THIRD = ImageDigest(IMAGE.name, Digest("ef" * 32))
+
+
+def image(site: Site) -> str:
+    return str(site.service()["spec"]["predictor"]["model"]["storageUri"])
+
+
+def before(site: Site) -> str | None:
+    found: str | None = site.service()["metadata"]["annotations"].get(PREVIOUS)
+    return found
+
+
+@pytest.mark.usefixtures("kserve")
+def test_the_image_that_served_before_is_recorded_and_returned_to(site: Site) -> None:
+    site.deploy()
+    assert before(site) is None
+    site.deploy(image=OTHER)
+    assert before(site) == f"oci://{IMAGE}"
+    site.deploy(image=OTHER)
+    assert before(site) == f"oci://{IMAGE}"
+
+    endpoint = rollback(site.server.client(), MODEL, site.namespace, timeout=30.0)
+
+    assert endpoint.url == site.vllm.url
+    assert (image(site), before(site)) == (f"oci://{IMAGE}", f"oci://{OTHER}")
+
+
+@pytest.mark.usefixtures("kserve")
+def test_an_unchanged_service_is_not_written_for_what_it_remembers(site: Site) -> None:
+    site.deploy()
+    site.deploy(image=OTHER)
+    version = site.service()["metadata"]["resourceVersion"]
+    site.deploy(image=OTHER)
+    assert site.service()["metadata"]["resourceVersion"] == version
+
+
+def test_what_never_became_ready_served_nobody(site: Site) -> None:
+    with KServe(site.server, site.namespace, site.vllm.url) as kserve:
+        site.deploy()
+        kserve.go.clear()
+        not_ready = {"conditions": [{"type": "Ready", "status": "False"}]}
+        with pytest.raises(DeployError):
+            site.deploy(image=OTHER, timeout=0.5)
+        path = f"{site.path}/{NAME}/status"
+        site.server.request("PATCH", path, {"status": not_ready}, MERGE)
+        kserve.go.set()
+        site.deploy(image=THIRD)
+        assert before(site) == f"oci://{IMAGE}"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_deploy_that_does_not_prove_itself_goes_back(site: Site) -> None:
+    site.deploy()
+    site.vllm.fail("/v1/models", 404, times=1)
+
+    with pytest.raises(DeployError) as caught:
+        deploy_or_go_back(
+            site.server.client(), MODEL, OTHER, site.namespace, timeout=30.0, image_bytes=0
+        )
+
+    assert caught.value.__notes__ == [f"{site.vllm.url} is back at {IMAGE}"]
+    assert image(site) == f"oci://{IMAGE}"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_first_deploy_that_fails_has_nothing_to_go_back_to(site: Site) -> None:
+    site.vllm.fail("/v1/models", 404, times=1)
+
+    with pytest.raises(DeployError) as caught:
+        deploy_or_go_back(site.server.client(), MODEL, IMAGE, site.namespace, timeout=30.0)
+
+    (note,) = caught.value.__notes__
+    assert note.startswith("it stays as it is: rolling back ")
+    assert "no image is recorded that served before; deploy an image by its digest" in note
+
+
+def test_without_a_service_there_is_nothing_to_return_to(site: Site) -> None:
+    with pytest.raises(DeployError, match="there is no such service; deploy an image"):
+        rollback(site.server.client(), MODEL, site.namespace)
+
+
+@pytest.mark.usefixtures("kserve")
+def test_ids_in_the_model_registry_stay_while_the_image_does(site: Site) -> None:
+    registered = ModelVersion(MODEL.name, MODEL.version, f"oci://{IMAGE}", "11", "12", "13")
+    prefix = "modelregistry.opendatahub.io/"
+
+    def labels() -> dict[str, str]:
+        found = site.service()["metadata"]["labels"]
+        return {key.removeprefix(prefix): v for key, v in found.items() if key.startswith(prefix)}
+
+    site.deploy(registered=registered)
+    version = site.service()["metadata"]["resourceVersion"]
+    site.deploy()
+    assert site.service()["metadata"]["resourceVersion"] == version
+    assert labels() == {"registered-model-id": "11", "model-version-id": "12"}
+    site.deploy(image=OTHER)
+    assert labels() == {}
+
+
+def run(site: Site, folder: Path, *argv: str) -> Any:
+    kubeconfig = site.server.kubeconfig(namespace=site.namespace)
+    return modelcar(folder, *argv, KUBECONFIG=str(kubeconfig))
+
+
+@pytest.mark.usefixtures("kserve")
+def test_the_verbs_roll_back_and_undeploy(site: Site, tmp_path: Path) -> None:
+    site.deploy()
+    site.deploy(image=OTHER)
+    entry = {"name": NAME, "source": "hf://example/tiny", "version": "1"}
+    (tmp_path / "m.yaml").write_text(json.dumps(entry))
+    back = run(site, tmp_path, "rollback", "m.yaml", "--timeout", "30", "--no-smoke")
+    gone = run(site, tmp_path, "undeploy", "m.yaml")
+    again = told(run(site, tmp_path, "undeploy", NAME, "--json"))
+
+    assert back.stdout == f"{site.vllm.url}\n", back.stderr
+    assert gone.stdout == f"{site.namespace}/{NAME} is deleted\n", gone.stderr
+    assert again == {"name": NAME, "namespace": site.namespace, "deleted": False}
+
+
+def test_what_modelcar_did_not_make_is_not_deleted(site: Site) -> None:
+    predictor = {"model": {"modelFormat": {"name": "vLLM"}, "storageUri": "pvc://claim"}}
+    body = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
+    theirs = {**body, "metadata": {"name": NAME}, "spec": {"predictor": predictor}}
+    site.server.request("POST", site.path, theirs)
+
+    with pytest.raises(DeployError, match="modelcar did not make it; delete it with `oc delete`"):
+        undeploy(site.server.client(), NAME, site.namespace)
+
+    assert site.service()["metadata"]["name"] == NAME
