@@ -1,18 +1,30 @@
 """The verbs of the endpoint: deploy, diagnose, rollback, undeploy."""
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from modelcar.cli_options import common_options, image_option, model_name, show
+from modelcar.cli_options import (
+    Connect,
+    common_options,
+    image_option,
+    model_name,
+    model_registry_options,
+    show,
+    site_file,
+)
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
+    from modelcar.model_registry import Connection
     from modelcar.oci.reference import DigestReference
     from modelcar.serving.explain import Explanation
-    from modelcar.values import ImageFacts, Model
+    from modelcar.values import ImageDigest, ImageFacts, Model
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=float, help="Seconds to wait; else an hour and the time to pull.")
 @click.option("--ignore-fit", is_flag=True, help="Deploy even what does not fit on the GPUs.")
 @click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
+@model_registry_options
 @click.option(
     "--rollback-on-failure", is_flag=True, help="Return to what served before when this fails."
 )
@@ -38,14 +51,18 @@ def deploy(
     ignore_fit: bool,
     no_smoke: bool,
     rollback_on_failure: bool,
+    connect: Connect,
     as_json: bool,
 ) -> None:
     """Serve the image as MODEL's InferenceService, wait until it answers, and print its URL.
 
     First it is compared with the GPUs: those of the nodes that the node selector matches, where
-    nodes may be read, else those of the AWS instance type that it names.
+    nodes may be read, else those of the AWS instance type that it names. Where a Model Registry is
+    named and has this image as MODEL's version, the service is linked to it, and its answer is
+    recorded there.
     """
     from modelcar import catalog, cluster
+    from modelcar.model_registry.versions import ids_of
     from modelcar.oci.reference import parse_image
     from modelcar.serving import deploy as stage
     from modelcar.serving.go_back import deploy_or_go_back
@@ -60,16 +77,21 @@ def deploy(
     api, facts = cluster.connect(), _facts(reference)
     if facts is not None and not ignore_fit:
         _fit(api, found, facts)
+    connection = connect(site_file())
+    registered = ids_of(connection, found, reference.image) if connection else None
     endpoint = (deploy_or_go_back if rollback_on_failure else stage.deploy)(
         api,
         found,
         reference.image,
         cluster.namespace(namespace),
+        registered=registered,
         image_bytes=facts.size if facts else 0,
         adopt=adopt,
         timeout=timeout,
         smoke=not no_smoke,
     )
+    if connection and registered and not no_smoke and stage.can_be_asked(endpoint.url):
+        _record(connection, found, reference.image, endpoint.url)
     show(endpoint.url, to_json(endpoint), as_json)
 
 
@@ -136,17 +158,27 @@ def _explained(found: "Explanation") -> Iterator[str]:
         yield "nothing that is known hinders it; it may still be starting"
 
 
+def _record(connection: "Connection", model: "Model", image: "ImageDigest", url: str) -> None:
+    """Record the answer; what is deployed stays so where that fails."""
+    from modelcar.errors import ModelRegistryError
+    from modelcar.model_registry import register
+    from modelcar.register import answered
+
+    try:
+        register(connection, model, image, answered(image, url))
+    except ModelRegistryError as error:
+        log.warning("the answer is not recorded: %s", error)
+
+
 def _facts(reference: "DigestReference") -> "ImageFacts | None":
     """Read the image's manifest; an OCI registry that only the cluster reaches hides it here."""
-    import logging
-
     from modelcar.errors import ImageError
     from modelcar.oci.inspect import inspect
 
     try:
         return inspect(reference)
     except ImageError as error:
-        logging.getLogger(__name__).warning("the fit is not checked: %s", error)
+        log.warning("the fit is not checked: %s", error)
         return None
 
 

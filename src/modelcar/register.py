@@ -60,6 +60,11 @@ def verified(record: Record, image: ImageDigest, url: str) -> Record:
     return replace(record, properties={**record.properties, **told})
 
 
+def answered(image: ImageDigest, url: str) -> Record:
+    """Return the record of nothing but the answer that the image just gave at `url`."""
+    return verified(Record(), image, url)
+
+
 def _rules(rules: FileRules) -> str:
     """Word which files were chosen; never empty, since that would be a label."""
     said = [f"include {glob}" for glob in rules.include]

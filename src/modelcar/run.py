@@ -21,6 +21,7 @@ from modelcar.push import push
 from modelcar.records import RunRecorder
 from modelcar.register import following, record, verified
 from modelcar.run_summary import read, summary
+from modelcar.serving.deploy import can_be_asked
 from modelcar.site import Site
 from modelcar.supply import Supply
 from modelcar.values import (
@@ -159,7 +160,7 @@ class _Run:
 
     def _verify(self, image: ImageDigest, told: Record, url: str) -> None:
         """Record that the endpoint answered, where there are both that and a Model Registry."""
-        if url and self._setting.model_registry is not None:
+        if url and can_be_asked(url) and self._setting.model_registry is not None:
             with self._recorder.stage("verify") as stage:
                 version = self._converge(image, verified(told, image, url))
                 stage.done(version, outcome.verify(version, url))

@@ -11,7 +11,9 @@ from modelcar.serving.go_back import deploy_or_go_back, rollback, undeploy
 from modelcar.serving.history import PREVIOUS
 from modelcar.values import Digest, ImageDigest, ModelVersion
 from tests.byte_path import modelcar, told
+from tests.model_registry_runs import properties
 from tests.servers.kserve import MERGE, KServe
+from tests.servers.model_registry import ModelRegistryServer
 from tests.serving_models import IMAGE
 from tests.serving_site import MODEL, NAME, Site
 
@@ -145,3 +147,30 @@ def test_what_modelcar_did_not_make_is_not_deleted(site: Site) -> None:
         undeploy(site.server.client(), NAME, site.namespace)
 
     assert site.service()["metadata"]["name"] == NAME
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_registered_image_is_linked_and_its_answer_recorded(site: Site, tmp_path: Path) -> None:
+    entry = {"name": NAME, "source": "hf://example/tiny", "version": "1", "serving": {"gpus": 0}}
+    (tmp_path / "m.yaml").write_text(json.dumps(entry))
+    with ModelRegistryServer() as registry:
+        argv = ["m.yaml", "--image", str(IMAGE), "--timeout", "30"]
+        named = ["--model-registry", registry.url]
+        unknown = run(site, tmp_path, "deploy", *argv, *named)
+        model = registry.store.create("model", "", {"name": NAME})
+        fields = {"name": "1", "registeredModelId": model["id"]}
+        version = registry.store.create("version", model["id"], fields)
+        artifact = {"name": NAME, "uri": f"oci://{IMAGE}"}
+        registry.store.create("artifact", version["id"], artifact)
+        writes = len(registry.writes)
+        linked = run(site, tmp_path, "deploy", *argv, *named)
+        (known,) = registry.store.all("version")
+
+    assert unknown.returncode == 0, unknown.stderr
+    assert writes == 0
+    assert linked.stdout == f"{site.vllm.url}\n", linked.stderr
+    labels = site.service()["metadata"]["labels"]
+    assert labels["modelregistry.opendatahub.io/model-version-id"] == version["id"]
+    found = properties(known)
+    assert (found["verified_url"], found["verified_digest"]) == (site.vllm.url, str(IMAGE.digest))
+    assert set(found) == {"verified_at", "verified_url", "verified_digest"}

@@ -11,7 +11,7 @@ from modelcar.model_registry.artifacts import artifact_of
 from modelcar.model_registry.asking import ask
 from modelcar.model_registry.connection import Connection
 from modelcar.model_registry.converge import digest
-from modelcar.values import Digest
+from modelcar.values import Digest, ImageDigest, Model, ModelVersion
 
 _AT_ONCE: Final = 8
 """Requests; each version's artifacts are a list of their own."""
@@ -66,6 +66,30 @@ def digests(connection: Connection, model: str) -> tuple[Digest, ...]:
     what = f"reading the digests of {model} in the model registry at {connection.url}"
     uris = ask(connection, what, lambda api: _uris(api, model), attempts=3)
     return tuple(dict.fromkeys(found for uri in uris if (found := _parsed(digest(uri)))))
+
+
+def ids_of(connection: Connection, model: Model, image: ImageDigest) -> ModelVersion | None:
+    """Return the model's version as it is registered, None where it does not name this image.
+
+    Raises ModelRegistryError.
+    """
+    title = f"{model.name} {model.version}"
+    what = f"looking up {title} in the model registry at {connection.url}"
+    found = ask(connection, what, lambda api: _ids_of(api, model))
+    return found if found and digest(found.uri) == str(image.digest) else None
+
+
+async def _ids_of(api: Any, model: Model) -> ModelVersion | None:
+    held = await find_model(api, model.name)
+    if held is None:
+        return None
+    versions = await _listed(api, held["id"])
+    version = next((item for item in versions if item.get("name") == model.version), None)
+    artifact = await artifact_of(api, model.name, version["id"]) if version else None
+    if version is None or artifact is None:
+        return None
+    ids = (held["id"], version["id"], artifact["id"])
+    return ModelVersion(model.name, model.version, str(artifact.get("uri") or ""), *ids)
 
 
 def _parsed(text: str) -> Digest | None:

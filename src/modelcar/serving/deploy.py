@@ -110,6 +110,12 @@ def endpoint_url(service: Manifest, *, inside: bool) -> str:
     raise DeployError(what, "it is ready, yet its status names no URL", "look at its Route")
 
 
+def can_be_asked(url: str) -> bool:
+    """Return whether an endpoint can be reached from here: a Service only inside the cluster."""
+    host = urlsplit(url).hostname or ""
+    return cluster.inside() or not host.endswith((".svc", ".svc.cluster.local"))
+
+
 def _converge(objects: Objects, manifest: Manifest, *, adopt: bool) -> None:
     """Apply `manifest` where the live object would come out different."""
     name = manifest["metadata"]["name"]
@@ -169,8 +175,7 @@ def _own_token(api: "ApiClient", model: Model, url: str) -> str:
 
 
 def _try_out(url: str, name: str, token: str, ca_file: str) -> None:
-    host = urlsplit(url).hostname or ""
-    if host.endswith((".svc", ".svc.cluster.local")) and not cluster.inside():
+    if not can_be_asked(url):
         log.warning("%s: not tried out: %s is only reached inside the cluster", name, url)
         return
     result = ask(url, name, token=token, ca_file=ca_file)

@@ -61,7 +61,8 @@ def _returned(api: "ApiClient", model: Model, namespace: str, options: dict[str,
     try:
         former = _former(api, model, namespace)
         log.warning("%s: it did not prove itself; returning to %s", model.name, former)
-        endpoint = deploy(api, model, former, namespace, **options)
+        # The ids in the Model Registry are those of the image that failed.
+        endpoint = deploy(api, model, former, namespace, **{**options, "registered": None})
     except DeployError as second:
         return f"it stays as it is: {second}"
     return f"{endpoint.url} is back at {former}"
