@@ -65,6 +65,7 @@ def deploy(
     from modelcar.model_registry.versions import ids_of
     from modelcar.oci.reference import parse_image
     from modelcar.serving import deploy as stage
+    from modelcar.serving.explain import serves
     from modelcar.serving.go_back import deploy_or_go_back
     from modelcar.serving.manifest import to_yaml
     from modelcar.values import to_json
@@ -75,15 +76,16 @@ def deploy(
         show(to_yaml(manifest).rstrip(), manifest, as_json)
         return
     api, facts = cluster.connect(), _facts(reference)
+    where = cluster.namespace(namespace)
     if facts is not None and not ignore_fit:
-        _fit(api, found, facts)
+        _fit(api, found, facts, serves(api, found.name, where, reference.image))
     connection = connect(site_file())
     registered = ids_of(connection, found, reference.image) if connection else None
     endpoint = (deploy_or_go_back if rollback_on_failure else stage.deploy)(
         api,
         found,
         reference.image,
-        cluster.namespace(namespace),
+        where,
         registered=registered,
         image_bytes=facts.size if facts else 0,
         adopt=adopt,
@@ -182,10 +184,13 @@ def _facts(reference: "DigestReference") -> "ImageFacts | None":
         return None
 
 
-def _fit(api: "ApiClient", model: "Model", facts: "ImageFacts") -> None:
+def _fit(api: "ApiClient", model: "Model", facts: "ImageFacts", serving: bool) -> None:
+    """Compare the image with the GPUs; one that is `serving` has proved that it fits."""
     from modelcar import fitting
     from modelcar.hub import Hub
     from modelcar.serving.nodes import gpu_nodes
 
+    if serving:
+        return
     nodes = gpu_nodes(api, model.serving.node_selector) if model.serving.gpus else ()
     fitting.require(model, fitting.of_image(model, facts, Hub(), nodes))

@@ -24,6 +24,16 @@ _BESIDES: Final = (int(1.5 * GIB), 2 * GIB)
 _BLOCK: Final = 16
 _SHORTEST: Final = 2048
 """Tokens below which a shorter context is no advice."""
+_COUNTS: Final = (1, 2, 4, 8)
+"""How many GPUs are advised: others divide few models."""
+_BYTES: Final = {"float32": 4, "float": 4, "float16": 2, "half": 2, "bfloat16": 2}
+_BEYOND: Final = (
+    ("--pipeline-parallel-size", "-pp"),
+    ("--quantization", "-q"),
+    ("--cpu-offload-gb",),
+    ("--hf-overrides", "--rope-scaling"),
+)
+"""Arguments whose effect is not computed."""
 _BF16: Final = 8.0
 _ORDER: Final = get_args(Verdict)
 
@@ -73,14 +83,28 @@ def fit(need: Need, serving: Serving, node: GpuNode | None) -> Fit:
     if need.shape.unknown:
         why = f"the KV cache of {need.shape.unknown} is not known"
         return replace(known, verdict="unknown", why=why)
+    if not asked.context:
+        return replace(known, verdict="unknown", why="its config.json says no longest context")
     return _by_context(asked, known)
 
 
 def best(need: Need, serving: Serving, nodes: Sequence[GpuNode]) -> Fit:
-    """Return the best of how it fits on these kinds of nodes, else on what the selector names."""
+    """Return the best of how it fits on these kinds of nodes, else on what the selector names.
+
+    It is tight where the pod may land on nodes on which it does not fit.
+    """
     candidates: Sequence[GpuNode | None] = nodes or [node_of(serving)]
     found = [fit(need, serving, node) for node in candidates]
-    return min(found, key=lambda one: _ORDER.index(one.verdict))
+    first = min(found, key=lambda one: _ORDER.index(one.verdict))
+    # The scheduler takes any node that has so many GPUs.
+    pairs = zip(candidates, found, strict=True)
+    open_to = [one for node, one in pairs if node and node.count >= serving.gpus]
+    bad = next((one for one in open_to if one.verdict == "does not fit"), None)
+    if first.verdict != "fits" or bad is None:
+        return first
+    why = f"the pod may also land on {bad.where}, where it does not fit"
+    setting = f"name the nodes by serving.node_selector, {INSTANCE_TYPE}"
+    return replace(first, verdict="tight", why=why, setting=setting)
 
 
 def node_of(serving: Serving) -> GpuNode | None:
@@ -110,8 +134,9 @@ class _Asked:
         """Return why nothing can be said, nothing where something can."""
         if not self.serving.gpus:
             return "no GPU is asked for"
-        if self.option("--pipeline-parallel-size") not in ("", "1"):
-            return "it is spread over stages (--pipeline-parallel-size)"
+        for names in _BEYOND:
+            if any(self.option(name) not in ("", "1") for name in names):
+                return f"the effect of {names[0]} is not computed"
         if self.node is None:
             kind = self.serving.node_selector.get(INSTANCE_TYPE)
             if kind:
@@ -126,20 +151,32 @@ class _Asked:
         """Return the bytes of a GPU that vLLM takes."""
         assert self.node  # noqa: S101  asked only where it is known
         try:
-            part = float(self.option("--gpu-memory-utilization") or _UTILIZATION)
+            part = float(self.option("--gpu-memory-utilization"))
         except ValueError:
             part = _UTILIZATION
-        return int(self.node.gpu.memory * part)
+        return int(self.node.gpu.memory * (part if 0 < part <= 1 else _UTILIZATION))
+
+    def dtype(self) -> str:
+        """Return what vLLM computes in: of itself it takes 16 bits where the model has 32."""
+        given, own = self.option("--dtype"), self.need.shape.dtype
+        if given not in ("", "auto"):
+            return given
+        return "float16" if own == "float32" else own
 
     def kv(self) -> int:
         """Return the bytes that a token keeps on each GPU, 0 where the shape is not known."""
         if self.need.shape.unknown:
             return 0
-        element = 1 if self.option("--kv-cache-dtype").startswith("fp8") else 0
-        return self.need.shape.kv_bytes(self.parallel, element)
+        fp8 = self.option("--kv-cache-dtype").startswith("fp8")
+        return self.need.shape.kv_bytes(self.parallel, 1 if fp8 else _BYTES.get(self.dtype(), 2))
 
     def share(self) -> int:
-        return self.need.weights // self.parallel
+        """Return the bytes of weights on each GPU, in the dtype that they are loaded as."""
+        own, loaded = (_BYTES.get(name, 0) for name in (self.need.shape.dtype, self.dtype()))
+        whole = self.need.weights
+        if own and loaded and not self.need.shape.quantized:
+            whole = whole * loaded // own
+        return whole // self.parallel
 
     def room(self) -> int:
         """Return the bytes that are left for the KV cache, below 0 where there are none."""
@@ -163,18 +200,25 @@ class _Asked:
 
     def least(self, node: GpuNode) -> int:
         """Return the fewest GPUs of `node` that it fits on, 0 where it does not."""
-        return next((n for n in range(1, node.count + 1) if self.on(node, n).holds()), 0)
+        counts = (count for count in _COUNTS if count <= node.count)
+        return next((count for count in counts if self.on(node, count).holds()), 0)
 
     def other(self) -> str:
         """Return the GPUs that would hold it: more of these, else the first kind that does."""
         assert self.node  # noqa: S101  asked only where it is known
+        both = "serving.gpus and serving.tensor_parallel_size to"
         if count := self.least(self.node):
-            return f"set serving.gpus and serving.tensor_parallel_size to {count}"
+            return f"set {both} {count}"
         for node in INSTANCES.values():
             if count := self.least(node):
                 kind = f"{INSTANCE_TYPE}: {node.name} ({node.count} x {node.gpu.name})"
-                return f"set serving.node_selector to {kind} and serving.gpus to {count}"
+                return f"set serving.node_selector to {kind}, and {both} {count}"
         return ""
+
+    def half(self) -> str:
+        """Return the advice to compute in float16, where that would do."""
+        serving = replace(self.serving, args=(*self.serving.args, "--dtype=half"))
+        return "add --dtype=half to serving.args" if replace(self, serving=serving).holds() else ""
 
 
 def _known(asked: _Asked) -> Fit:
@@ -198,11 +242,15 @@ def _faults(asked: _Asked) -> Iterator[tuple[str, str]]:
     if asked.serving.gpus > node.count:
         why = f"{asked.serving.gpus} GPUs are asked for, and {node.name} has {node.count}"
         yield why, ""
-    if shape.heads % parallel:
-        yield f"{shape.heads} attention heads cannot be spread over {parallel} GPUs", ""
-    if (asked.option("--dtype") or shape.dtype) == "bfloat16" and 0 < node.gpu.capability < _BF16:
+    for heads, kind in ((shape.heads, "attention"), (shape.kv_heads, "key-value")):
+        if heads % parallel and (kind == "attention" or parallel % heads):
+            yield f"{heads} {kind} heads cannot be spread over {parallel} GPUs", ""
+    if 0 < shape.positions < asked.context:
+        why = f"{asked.context} tokens are more than the {shape.positions} it was made for"
+        yield why, f"set serving.max_model_len to {shape.positions}"
+    if asked.dtype() == "bfloat16" and 0 < node.gpu.capability < _BF16:
         why = f"bfloat16 needs compute capability {_BF16}, {node.gpu.name} has"
-        yield f"{why} {node.gpu.capability}", "add --dtype=half to serving.args"
+        yield f"{why} {node.gpu.capability}", asked.half()
     if 0 < node.disk < (disk := 2 * asked.need.image):
         why = f"its image takes {size(disk)} of a node's disk while it is unpacked"
         yield f"{why}, {node.name} has {size(node.disk)}", "give these nodes a larger root disk"

@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _DECODERS: Final = ("ForCausalLM", "ForConditionalGeneration")
-_BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2}
 _STATE: Final = ("mamba", "ssm", "linear_attention", "recurrent", "conv")
+_OTHER: Final = {
+    "kv_lora_rank": "multi-head latent attention",
+    "block_configs": "layers of several kinds",
+    "attention_chunk_size": "attention in chunks",
+    "num_kv_heads": "heads that are grouped in a way of their own",
+    "multi_query": "heads that are grouped in a way of their own",
+}
+_STRETCHED: Final = ("linear", "dynamic", "yarn")
+"""Kinds of RoPE scaling by whose factor vLLM lengthens the context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +37,12 @@ class Shape:
     positions: int = 0
     """The longest context in tokens that the model was made for; 0 where it says none."""
     dtype: str = ""
-    """As vLLM computes by default, `bfloat16`."""
+    """That of the weights which are not quantized, `bfloat16`."""
+    quantized: bool = False
 
-    def kv_bytes(self, parallel: int, element: int = 0) -> int:
-        """Return what one token keeps on each of `parallel` GPUs, in bytes.
-
-        `element` is the size of one number there, by default that of `dtype`.
-        """
-        size = element or _BYTES.get(self.dtype, 2)
-        return 2 * self.layers * max(1, self.kv_heads // parallel) * self.head_dim * size
+    def kv_bytes(self, parallel: int, element: int) -> int:
+        """Return what one token keeps on each of `parallel` GPUs; `element` is a number's bytes."""
+        return 2 * self.layers * max(1, self.kv_heads // parallel) * self.head_dim * element
 
 
 def shape(config: Mapping[str, Any]) -> Shape:
@@ -45,9 +50,10 @@ def shape(config: Mapping[str, Any]) -> Shape:
     text = config.get("text_config")
     inner = {**config, **text} if isinstance(text, dict) else config
     dtype = _text(inner, "dtype") or _text(inner, "torch_dtype")
+    quantized = isinstance(inner.get("quantization_config"), dict)
     reason = _unlike(config, inner)
     if reason:
-        return Shape(reason, dtype=dtype)
+        return Shape(reason, dtype=dtype, quantized=quantized)
     layers, heads = _count(inner, "num_hidden_layers"), _count(inner, "num_attention_heads")
     hidden = _count(inner, "hidden_size")
     return Shape(
@@ -55,8 +61,9 @@ def shape(config: Mapping[str, Any]) -> Shape:
         heads=heads,
         kv_heads=_count(inner, "num_key_value_heads") or heads,
         head_dim=_count(inner, "head_dim") or hidden // heads,
-        positions=_count(inner, "max_position_embeddings"),
+        positions=_positions(inner),
         dtype=dtype,
+        quantized=quantized,
     )
 
 
@@ -66,10 +73,11 @@ def _unlike(config: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
     name = str(names[0]) if isinstance(names, list) and names else ""
     if not name.endswith(_DECODERS):
         return f"architecture {name}" if name else "no architecture in config.json"
-    if _count(inner, "kv_lora_rank"):
-        return "multi-head latent attention"
+    other = next((said for key, said in _OTHER.items() if inner.get(key)), "")
+    if other:
+        return other
     kinds = inner.get("layer_types")
-    if isinstance(kinds, list) and set(kinds) - {"full_attention"}:
+    if isinstance(kinds, list) and any(kind != "full_attention" for kind in kinds):
         return "layers of several kinds"
     if _count(inner, "sliding_window") and inner.get("use_sliding_window", True) is not False:
         return "a sliding window"
@@ -78,6 +86,17 @@ def _unlike(config: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
     needed = ("num_hidden_layers", "num_attention_heads", "hidden_size")
     absent = [key for key in needed if not _count(inner, key)]
     return f"no {absent[0]} in config.json" if absent else ""
+
+
+def _positions(config: Mapping[str, Any]) -> int:
+    """Return the longest context, as vLLM derives it."""
+    found, scaling = _count(config, "max_position_embeddings"), config.get("rope_scaling")
+    if not isinstance(scaling, dict):
+        return found
+    kind, factor = scaling.get("rope_type", scaling.get("type")), scaling.get("factor")
+    if kind not in _STRETCHED or not isinstance(factor, int | float) or factor < 1:
+        return found
+    return int((_count(scaling, "original_max_position_embeddings") or found) * factor)
 
 
 def _count(config: Mapping[str, Any], key: str) -> int:

@@ -93,6 +93,11 @@ class _Run:
         url = self._deploy(served, version, built.facts.size)
         self._verify(served.image, told, url)
 
+    @property
+    def _deploys(self) -> bool:
+        site = self._site
+        return bool(site.namespace and (site.oci_registry or site.mirror))
+
     def _target(self, commit: str | None) -> TagReference:
         place = self._site.oci_registry
         name = f"{place}/{self._model.name}" if place else f"oci:{self._setting.out / 'image'}"
@@ -105,7 +110,7 @@ class _Run:
             named = earlier_images.named(lambda: setting.model_registry, self._model.name)
             made = prepare(self._model, setting.work, setting.hub, store, setting.packing, named)
             stage.done(made, outcome.plan(made))
-            if self._site.namespace and not setting.ignore_fit:
+            if self._deploys and not setting.ignore_fit:
                 fitting.require(self._model, fitting.of_plan(self._model, made, setting.hub))
         plan.warn(made)
         return made

@@ -11,7 +11,7 @@ from kubernetes.client import ApiClient, Configuration
 
 from modelcar.serving.objects import Objects
 from tests.byte_path import modelcar, refused, told
-from tests.servers.kserve import GROUP, MERGE, PLURAL, VERSION
+from tests.servers.kserve import GROUP, MERGE, PLURAL, VERSION, deployment
 from tests.servers.kube import KubeServer
 from tests.servers.loopback import Bytes, LoopbackServer, Request, Response
 
@@ -47,6 +47,13 @@ class Place:
         path = f"/api/v1/namespaces/{self.namespace}/pods"
         self.create(path, {**body, "spec": {"containers": containers}}, status)
 
+    def rolled_out(self, uri: str) -> None:
+        """Create the service's Deployment, with that image and all its replicas."""
+        names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+        status = {"observedGeneration": 1, **dict.fromkeys(names, 1)}
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
+        self.create(path, deployment(NAME, uri), status)
+
     def diagnose(self, *options: str, user: str = "admin") -> Any:
         kubeconfig = self.kube.kubeconfig(user, self.namespace)
         return modelcar(self.folder, "diagnose", NAME, *options, KUBECONFIG=str(kubeconfig))
@@ -66,8 +73,16 @@ def ready(status: str, message: str = "") -> dict[str, Any]:
 
 def test_a_ready_service_is_said_to_be(place: Place) -> None:
     place.service(**ready("True"))
+    place.rolled_out(URI)
     done = place.diagnose()
     assert done.stdout == f"{place.namespace}/{NAME} is ready, and serves {URI}\n", done.stderr
+
+
+def test_a_service_that_is_ready_with_another_image_is_not(place: Place) -> None:
+    place.service(**ready("True"))
+    place.rolled_out(URI.replace("a" * 64, "b" * 64))
+    lines = place.diagnose().stdout.splitlines()
+    assert lines[0].startswith(f"{place.namespace}/{NAME} is not ready: ")
 
 
 def test_causes_come_with_remedies_the_weightiest_first(place: Place) -> None:
@@ -125,8 +140,8 @@ class Kubelet(LoopbackServer):
             return Response.json({"message": "previous terminated container not found"}, 400)
         if "hidden" in request.path:
             return Response.json({"message": "forbidden"}, 403)
-        lines = json.dumps(dict(request.query), sort_keys=True)
-        return Response(200, {"Content-Type": "text/plain"}, Bytes(f"{lines}\nlast".encode()))
+        lines = json.dumps(dict(request.query), sort_keys=True).encode()
+        return Response(200, {"Content-Type": "text/plain"}, Bytes(lines + b"\n\xff last"))
 
 
 @pytest.mark.parametrize(("pod", "previous"), [("again", "true"), ("first", "false")])
@@ -137,6 +152,7 @@ def test_the_log_is_that_of_the_run_that_crashed(pod: str, previous: str) -> Non
         hidden = Objects(api, "models").log("hidden", "kserve-container")
 
     asked, last = found.splitlines()
-    query = {"container": "kserve-container", "previous": previous, "tailLines": "60"}
-    assert (json.loads(asked), last) == (query, "last")
+    query = {"container": "kserve-container", "limitBytes": "1000000", "tailLines": "1000"}
+    assert json.loads(asked) == {**query, "previous": previous}
+    assert last == "\N{REPLACEMENT CHARACTER} last"
     assert hidden == ""

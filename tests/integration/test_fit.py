@@ -136,7 +136,7 @@ def test_a_run_stops_before_a_byte_moves_when_it_would_not_fit(
 ) -> None:
     selector = {INSTANCE: "g6.4xlarge"}
     name = catalog(tmp_path, memory="96Gi", node_selector=selector)
-    site = {"hub": huge.url, "namespace": cluster.namespace}
+    site = {"hub": huge.url, "namespace": cluster.namespace, "oci_registry": "127.0.0.1:1/m"}
     (tmp_path / "site.yaml").write_text(json.dumps(site))
     done = modelcar(tmp_path, "run", name)
 

@@ -1,5 +1,6 @@
 """Going back to the image that served before, and taking a service away, on a real API server."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -68,34 +69,79 @@ def test_what_never_became_ready_served_nobody(site: Site) -> None:
         assert before(site) == f"oci://{IMAGE}"
 
 
+def go(site: Site, image: ImageDigest, **options: Any) -> tuple[str, str]:
+    """Deploy with the way back, which fails; return the error and its note."""
+    with pytest.raises(DeployError) as caught:
+        options = {"timeout": 30.0, **options}
+        deploy_or_go_back(site.server.client(), MODEL, image, site.namespace, **options)
+    (note,) = caught.value.__notes__
+    return str(caught.value), note
+
+
 @pytest.mark.usefixtures("kserve")
 def test_a_deploy_that_does_not_prove_itself_goes_back(site: Site) -> None:
-    site.deploy()
+    registered = ModelVersion(MODEL.name, MODEL.version, f"oci://{IMAGE}", "11", "12", "13")
+    site.deploy(registered=registered)
     site.vllm.fail("/v1/models", 404, times=1)
 
-    with pytest.raises(DeployError) as caught:
-        deploy_or_go_back(
-            site.server.client(), MODEL, OTHER, site.namespace, timeout=30.0, image_bytes=0
-        )
+    _, note = go(site, OTHER, registered=dataclasses.replace(registered, version_id="14"))
 
-    assert caught.value.__notes__ == [f"{site.vllm.url} is back at {IMAGE}"]
+    assert note == f"{site.vllm.url} is back at {IMAGE}"
     assert image(site) == f"oci://{IMAGE}"
+    assert before(site) is None, "what failed did not serve"
+    labels = site.service()["metadata"]["labels"]
+    assert labels["modelregistry.opendatahub.io/model-version-id"] == "12"
 
 
 @pytest.mark.usefixtures("kserve")
 def test_a_first_deploy_that_fails_has_nothing_to_go_back_to(site: Site) -> None:
     site.vllm.fail("/v1/models", 404, times=1)
+    assert go(site, IMAGE)[1] == "it stays as it is: nothing stood there before"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_service_that_was_not_changed_stays_where_it_is(site: Site) -> None:
+    site.deploy()
+    site.deploy(image=OTHER)
+    site.vllm.fail("/v1/models", 401, times=1)
+
+    assert go(site, OTHER)[1] == "it stays as it is: nothing was changed"
+    assert image(site) == f"oci://{OTHER}"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_settings_that_fail_are_not_taken_for_an_image(site: Site) -> None:
+    site.deploy()
+    site.deploy(image=OTHER)
+    site.vllm.fail("/v1/models", 404, times=1)
+    changed = dataclasses.replace(MODEL, serving=dataclasses.replace(MODEL.serving, cpu="9"))
 
     with pytest.raises(DeployError) as caught:
-        deploy_or_go_back(site.server.client(), MODEL, IMAGE, site.namespace, timeout=30.0)
+        deploy_or_go_back(site.server.client(), changed, OTHER, site.namespace, timeout=30.0)
 
     (note,) = caught.value.__notes__
-    assert note.startswith("it stays as it is: rolling back ")
-    assert "no image is recorded that served before; deploy an image by its digest" in note
+    assert note.endswith("its image is the same, and only its settings were changed")
+    assert image(site) == f"oci://{OTHER}"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_an_image_by_tag_is_no_place_to_return_to(site: Site) -> None:
+    site.deploy()
+    tagged = {"storageUri": "oci://quay.example/m:latest"}
+    site.merge({"spec": {"predictor": {"model": tagged}}})
+    site.deploy(image=OTHER)
+    assert before(site) is None
+
+
+@pytest.mark.usefixtures("kserve")
+def test_without_a_record_there_is_nothing_to_return_to(site: Site) -> None:
+    site.deploy()
+    with pytest.raises(DeployError, match="no image is recorded that served before; deploy an im"):
+        rollback(site.server.client(), MODEL, site.namespace)
 
 
 def test_without_a_service_there_is_nothing_to_return_to(site: Site) -> None:
-    with pytest.raises(DeployError, match="there is no such service; deploy an image"):
+    with pytest.raises(DeployError, match="there is no such service; deploy it, or check"):
         rollback(site.server.client(), MODEL, site.namespace)
 
 

@@ -264,6 +264,28 @@ LOGS = [
         "remove --model",
     ),
     (
+        "ValueError: The model's max seq len (65536) is larger than the maximum number of tokens"
+        " that can be stored in KV cache (4096).",
+        "a context of 65536 tokens does not fit beside the weights",
+        "lower serving.max_model_len",
+    ),
+    (
+        "Value error, User-specified max_model_len (65536) is greater than the derived"
+        " max_model_len (max_position_embeddings=32768 or model_max_length=None)",
+        "a context of 65536 tokens is longer than the model was made for",
+        "set serving.max_model_len to 32768",
+    ),
+    (
+        "FileNotFoundError: [Errno 2] No such file or directory: '/mnt/models/config.json'",
+        "vLLM does not find the model at /mnt/models",
+        "remove --model",
+    ),
+    (
+        "ValueError: Invalid repository ID or local directory specified: '/mnt/models'.",
+        "vLLM does not find the model at /mnt/models",
+        "remove --model",
+    ),
+    (
         "OSError: /mnt/models does not exist",
         "vLLM does not find the model at /mnt/models",
         "remove --model",
@@ -293,6 +315,21 @@ def test_the_log_of_a_crashed_container_says_more_than_that_it_crashed(
     assert first.evidence[-1] == text
     assert first.evidence[0] == "INFO line 13"
     assert any("starts and ends again and again" in other.cause for other in others)
+
+
+def test_a_harmless_line_about_the_folder_says_nothing() -> None:
+    crashed = ended("Error", restarts=3)
+    log = "INFO /mnt/models/chat_template.json: does not exist, using the default"
+    seen = Seen(service(), [crashed], logs={"mistral-1/kserve-container": log})
+    assert [one.where for one in diagnoses(seen)] == ["waiting"]
+
+
+def test_digits_of_a_digest_are_no_refusal() -> None:
+    message = f'Back-off pulling image "quay.io/m@sha256:{"a401" * 16}"'
+    diagnosis = diagnose(Seen(service(), [waiting("ImagePullBackOff", message)]))
+    assert diagnosis is not None
+    assert diagnosis.cause.startswith("the image cannot be pulled")
+    assert not diagnosis.terminal
 
 
 def test_a_log_of_something_else_leaves_the_crash() -> None:

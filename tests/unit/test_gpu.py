@@ -82,7 +82,8 @@ def test_more_gpus_of_the_node_are_advised_before_another_kind() -> None:
     assert two.setting == "set serving.gpus and serving.tensor_parallel_size to 4"
     assert (two.least_parallel, one.least_parallel) == (4, 0)
     assert one.setting == (
-        f"set serving.node_selector to {INSTANCE}: g6.12xlarge (4 x L4) and serving.gpus to 4"
+        f"set serving.node_selector to {INSTANCE}: g6.12xlarge (4 x L4), "
+        "and serving.gpus and serving.tensor_parallel_size to 4"
     )
 
 
@@ -130,7 +131,10 @@ def test_arguments_of_vllm_count() -> None:
 
     assert full.why == "32768 tokens need 5.0 GiB of KV cache, and 0.0 GiB is left"
     assert fp8.kv == 80 * 1024
-    assert (staged.verdict, staged.why[:23]) == ("unknown", "it is spread over stage")
+    assert (staged.verdict, staged.why) == (
+        "unknown",
+        "the effect of --pipeline-parallel-size is not computed",
+    )
 
 
 def test_more_gpus_than_the_node_has_cannot_be_had() -> None:
@@ -159,6 +163,10 @@ def test_what_is_not_known_is_said(serving: Serving, why: str) -> None:
         ({"architectures": ["BertModel"]}, "architecture BertModel"),
         ({"architectures": None}, "no architecture in config.json"),
         ({"kv_lora_rank": 512}, "multi-head latent attention"),
+        ({"block_configs": [{}]}, "layers of several kinds"),
+        ({"layer_types": ["full_attention", ["odd"]]}, "layers of several kinds"),
+        ({"attention_chunk_size": 8192}, "attention in chunks"),
+        ({"num_kv_heads": 8}, "heads that are grouped in a way of their own"),
         ({"layer_types": ["full_attention", "sliding_attention"]}, "layers of several kinds"),
         ({"sliding_window": 4096}, "a sliding window"),
         ({"mamba_d_state": 16}, "layers with a state"),
@@ -213,10 +221,68 @@ def test_the_best_of_the_nodes_counts_and_without_any_the_selectors() -> None:
     serving, l4 = on("g6.12xlarge", 1, max_model_len=4096)
     l40s = INSTANCES["g6e.xlarge"]
     assert best(FULL, serving, [l4, l40s]).where == "1 x L4 (g6.12xlarge)"
-    assert best(QUANTIZED, serving, [INSTANCES["g4dn.xlarge"], l40s]).where == (
-        "1 x L40S (g6e.xlarge)"
-    )
+    mixed = best(QUANTIZED, serving, [INSTANCES["g4dn.xlarge"], l40s])
+    assert (mixed.verdict, mixed.where) == ("tight", "1 x L40S (g6e.xlarge)")
+    assert mixed.why == "the pod may also land on 1 x T4 (g4dn.xlarge), where it does not fit"
+    assert best(QUANTIZED, serving, [l40s]).verdict == "fits"
     assert best(QUANTIZED, serving, ()).where == "1 x L4 (g6.12xlarge)"
+
+
+def test_key_value_heads_must_divide_too() -> None:
+    forty = replace(FULL, shape=replace(SHAPE, heads=40))
+    asked = fit(forty, *on("g6.48xlarge", 2, max_model_len=8192))
+    three = fit(
+        replace(QUANTIZED, shape=replace(SHAPE, heads=24)), *on("g6.12xlarge", 3, max_model_len=99)
+    )
+    assert asked.setting == "set serving.gpus and serving.tensor_parallel_size to 4"
+    assert three.why == "8 key-value heads cannot be spread over 3 GPUs"
+
+
+def test_thirty_two_bits_are_loaded_as_sixteen() -> None:
+    wide = Need(28 * GIB, 28 * GIB, replace(SHAPE, dtype="float32"))
+    found = fit(wide, *on("g6.4xlarge", max_model_len=4096))
+    kept = fit(wide, *on("g6.4xlarge", max_model_len=4096, args=("--dtype=float32",)))
+    assert (found.verdict, found.weights, found.kv) == ("fits", 14 * GIB, 160 * 1024)
+    assert (kept.verdict, kept.weights) == ("does not fit", 28 * GIB)
+
+
+def test_advice_is_given_only_where_it_would_do() -> None:
+    found = fit(FULL, *on("g4dn.xlarge", max_model_len=4096))
+    assert found.setting.startswith(f"set serving.node_selector to {INSTANCE}: ")
+
+
+def test_a_context_beyond_what_the_model_was_made_for_is_refused_as_vllm_does() -> None:
+    found = fit(QUANTIZED, *on("g6e.xlarge", max_model_len=40_000))
+    assert found.why == "40000 tokens are more than the 32768 it was made for"
+    assert found.setting == "set serving.max_model_len to 32768"
+
+
+@pytest.mark.parametrize("argument", ["-pp=2", "--quantization=fp8", "--cpu-offload-gb=10"])
+def test_what_an_argument_does_is_not_guessed(argument: str) -> None:
+    assert fit(FULL, *on("g6.4xlarge", args=(argument,))).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("scaling", "expected"),
+    [
+        ({"type": "linear", "factor": 4.0}, 131072),
+        (
+            {"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 8192},
+            32768,
+        ),
+        ({"rope_type": "llama3", "factor": 8.0}, 32768),
+        ({"rope_type": "yarn", "factor": None}, 32768),
+        (None, 32768),
+    ],
+)
+def test_the_longest_context_is_derived_as_vllm_does(scaling: Any, expected: int) -> None:
+    assert shape({**MISTRAL, "rope_scaling": scaling}).positions == expected
+
+
+def test_without_a_longest_context_nothing_is_said() -> None:
+    endless = replace(QUANTIZED, shape=replace(SHAPE, positions=0))
+    assert fit(endless, *on("g6.4xlarge")).why == "its config.json says no longest context"
+    assert fit(endless, *on("g6.4xlarge", max_model_len=4096)).verdict == "fits"
 
 
 def test_every_instance_has_gpus_and_the_cheap_ones_come_first() -> None:

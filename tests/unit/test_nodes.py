@@ -43,6 +43,8 @@ def test_a_gpu_of_unknown_capability_is_not_judged_by_it() -> None:
 def test_nodes_without_gpus_of_a_known_kind_are_none() -> None:
     listed = [
         node(DISCOVERED, gpus="0"),
+        node({**DISCOVERED, "nvidia.com/gpu.replicas": "4"}),
+        node({**DISCOVERED, "nvidia.com/gpu.product": "NVIDIA-L4-SHARED"}),
         node({INSTANCE: "m5.large"}),
         node(DISCOVERED, unschedulable=True),
         {"metadata": {"name": "bare"}},

@@ -98,3 +98,10 @@ def test_what_may_heal_is_waited_for() -> None:
     patience = Patience(60)
 
     assert not any(patience.tried_by(told(False), now) for now in range(0, 3600, 10))
+
+
+def test_what_the_log_says_of_a_crash_that_came_back_is_final() -> None:
+    patience = Patience(settle=60.0)
+    assert not patience.tried_by(told(False, "log"), 0.0)
+    assert not patience.tried_by(None, 1.0)
+    assert patience.tried_by(told(True, "log"), 2.0)

@@ -9,10 +9,10 @@ from modelcar import cluster
 from modelcar.errors import DeployError
 from modelcar.names import dns_name
 from modelcar.serving.check import check
-from modelcar.serving.history import remembering
+from modelcar.serving.history import image_of, remembering
 from modelcar.serving.manifest import Manifest, inference_service
 from modelcar.serving.objects import FIELD_MANAGER, Objects, find_service
-from modelcar.serving.rollout import Rollout
+from modelcar.serving.rollout import Rollout, State
 from modelcar.serving.smoke import smoke as ask
 from modelcar.values import Endpoint, ImageDigest, Model, ModelVersion
 
@@ -65,13 +65,15 @@ def deploy(
     smoke: bool = True,
     token: str = "",
     ca_file: str = "",
+    proven: bool = True,
 ) -> Endpoint:
     """Serve `image`, and return the endpoint once it answers.
 
     An InferenceService that is as it should be is not written. One that another made is refused,
     unless `adopt`. `timeout` is in seconds, by default an hour and the time to pull `image_bytes`;
     what cannot heal is waited for `settle` seconds. `token` and `ca_file` are for the smoke test;
-    without a token, the one of `api` is shown. Raises DeployError.
+    without a token, the one of `api` is shown. Unless what stands is `proven`, it is not recorded
+    as what served before. Raises DeployError.
     """
     began = time.monotonic()
     manifest = render(
@@ -83,7 +85,7 @@ def deploy(
     )
     name, objects = manifest["metadata"]["name"], Objects(api, namespace)
     with cluster.asking(f"applying {namespace}/{name}"):
-        _converge(objects, manifest, adopt=adopt)
+        _converge(objects, manifest, adopt=adopt, proven=proven)
     patience = _BASE_TIMEOUT + image_bytes / _PULL_RATE if timeout is None else timeout
     service = Rollout(objects, name, patience, settle).wait(image.digest)
     url = endpoint_url(service, inside=cluster.inside())
@@ -116,7 +118,7 @@ def can_be_asked(url: str) -> bool:
     return cluster.inside() or not host.endswith((".svc", ".svc.cluster.local"))
 
 
-def _converge(objects: Objects, manifest: Manifest, *, adopt: bool) -> None:
+def _converge(objects: Objects, manifest: Manifest, *, adopt: bool, proven: bool) -> None:
     """Apply `manifest` where the live object would come out different."""
     name = manifest["metadata"]["name"]
     live = objects.service(name)
@@ -127,7 +129,8 @@ def _converge(objects: Objects, manifest: Manifest, *, adopt: bool) -> None:
         return
     ours = made_by_us(live)
     _refuse(live, ours or adopt)
-    manifest = remembering(manifest, live)
+    served = proven and image_of(live) != image_of(manifest) and _serves(objects, live)
+    manifest = remembering(manifest, live, served)
     # The server itself says what would change: with its defaults, webhooks and quantities.
     preview = objects.apply(manifest, force=True, dry_run=True)
     if ours and _substance(preview) == _substance(live):
@@ -135,6 +138,11 @@ def _converge(objects: Objects, manifest: Manifest, *, adopt: bool) -> None:
         return
     objects.apply(manifest, force=True)
     log.info("%s: updated", name)
+
+
+def _serves(objects: Objects, live: Manifest) -> bool:
+    name = live["metadata"]["name"]
+    return State(live, objects.deployment(name), objects.pods(name)).serves_its_own()
 
 
 def _refuse(live: Manifest, allowed: bool) -> None:

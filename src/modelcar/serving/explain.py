@@ -7,8 +7,10 @@ from modelcar import cluster
 from modelcar.errors import DeployError
 from modelcar.names import dns_name
 from modelcar.serving.diagnose import Diagnosis, diagnoses
+from modelcar.serving.history import image_of
 from modelcar.serving.objects import Objects
 from modelcar.serving.rollout import condition, look
+from modelcar.values import ImageDigest
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -36,8 +38,15 @@ def explain(api: "ApiClient", model: str, namespace: str) -> Explanation:
     if state is None:
         raise DeployError(what, "there is no such InferenceService", "deploy it, or check the name")
     service = state.service
-    ready = condition(service, "Ready") == "True"
+    ready = state.serves_its_own()
     says = "" if ready else condition(service, "Ready", "message")
-    predictor = service["spec"].get("predictor", {})
-    image = str(predictor.get("model", {}).get("storageUri", ""))
-    return Explanation(name, namespace, ready, says, image, diagnoses(state.seen()))
+    causes = diagnoses(state.seen())
+    return Explanation(name, namespace, ready, says, image_of(service), causes)
+
+
+def serves(api: "ApiClient", model: str, namespace: str, image: ImageDigest) -> bool:
+    """Return whether the model's service is ready with that image; raise DeployError."""
+    name = dns_name(model)
+    with cluster.asking(f"looking up {namespace}/{name}"):
+        state = look(Objects(api, namespace), name)
+    return state is not None and state.serves(image.digest)

@@ -37,7 +37,8 @@ def gpu_nodes(api: "ApiClient", selector: Mapping[str, str]) -> tuple[GpuNode, .
             if error.status == 403:
                 return ()
             raise
-    return kinds(json.loads(listed.data)["items"])
+        found = json.loads(listed.data)["items"]
+    return kinds(found)
 
 
 def kinds(nodes: Sequence[Mapping[str, Any]]) -> tuple[GpuNode, ...]:
@@ -60,7 +61,10 @@ def _kind(node: Mapping[str, Any]) -> GpuNode | None:
 
 
 def _gpu(labels: Mapping[str, str]) -> Gpu | None:
-    """Return the kind that the labels tell, else the instance type's."""
+    """Return the kind that the labels tell, else the instance type's; None for a shared one."""
+    replicas = labels.get("nvidia.com/gpu.replicas", "1")
+    if replicas != "1" or labels.get("nvidia.com/gpu.product", "").endswith("-SHARED"):
+        return None
     memory = labels.get("nvidia.com/gpu.memory", "")
     known = INSTANCES.get(labels.get(INSTANCE_TYPE, ""))
     if not memory.isdecimal():

@@ -14,7 +14,6 @@ FIELD_MANAGER = "modelcar"
 _GROUP, _VERSION, _PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 _POD_LABEL = "serving.kserve.io/inferenceservice"
 _HIDDEN = (403, 404)
-_LINES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,11 @@ class Objects:
         from kubernetes.client.rest import ApiException
 
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
-        query = [("container", container), ("tailLines", str(_LINES))]
+        query = [("container", container), ("tailLines", "1000"), ("limitBytes", "1000000")]
         for previous in ("true", "false"):
             try:
-                return str(self._request("GET", path, [*query, ("previous", previous)], kind="str"))
+                answer = self._request("GET", path, [*query, ("previous", previous)], raw=True)
+                return bytes(answer.data).decode(errors="replace")
             except ApiException as error:
                 if error.status not in (*_HIDDEN, 400, 500):
                     raise
@@ -124,9 +124,9 @@ class Objects:
         path: str,
         query: Sequence[tuple[str, str]] = (),
         body: Any = None,
-        kind: str = "object",
+        raw: bool = False,
     ) -> Any:
-        headers = {"Accept": "application/json" if kind == "object" else "*/*"}
+        headers = {"Accept": "*/*" if raw else "application/json"}
         if body is not None:
             patch = method == "PATCH"
             headers["Content-Type"] = f"application/{'apply-patch+yaml' if patch else 'json'}"
@@ -136,7 +136,8 @@ class Objects:
             query_params=list(query),
             header_params=headers,
             body=body,
-            response_type=kind,
+            response_type=None if raw else "object",
+            _preload_content=not raw,
             auth_settings=["BearerToken"],
             _return_http_data_only=True,
             _request_timeout=60,

@@ -10,6 +10,7 @@ from typing import Any
 from modelcar.cluster import refusal
 from modelcar.errors import DeployError
 from modelcar.serving.diagnose import Diagnosis, diagnose
+from modelcar.serving.history import image_of
 from modelcar.serving.manifest import Manifest
 from modelcar.serving.objects import Objects
 from modelcar.serving.signs import Seen, crashed
@@ -47,9 +48,16 @@ class State:
         The service's own condition comes last: after an update it stays True for a while, and its
         observedGeneration is the Deployment's.
         """
-        return self._rolled_out(digest) and condition(self.service, "Ready") == "True"
+        return self._shows(str(digest))
 
-    def _rolled_out(self, digest: Digest) -> bool:
+    def serves_its_own(self) -> bool:
+        """Return whether the image that the service names is rolled out, and the service ready."""
+        return self._shows(image_of(self.service).removeprefix("oci://").rpartition("@")[2])
+
+    def _shows(self, image: str) -> bool:
+        return self._rolled_out(image) and condition(self.service, "Ready") == "True"
+
+    def _rolled_out(self, image: str) -> bool:
         if self.deployment is not None and not _complete(self.deployment):
             return False
         if self.deployment is None and self.pods is None:
@@ -57,7 +65,7 @@ class State:
         running = [pod for pod in self.pods or () if _serving(pod)]
         template = (self.deployment or {}).get("spec", {}).get("template")
         # Which container has it depends on KServe's mode, and in the template it is an annotation.
-        return str(digest) in json.dumps([template, [pod.get("spec") for pod in running]])
+        return image in json.dumps([template, [pod.get("spec") for pod in running]])
 
 
 @dataclass(slots=True)
@@ -75,6 +83,9 @@ class Patience:
         A failing pull shows its reason only now and then, and merely backs off between: the same
         place that says less has not healed.
         """
+        if diagnosis and diagnosis.terminal and diagnosis.where == "log":
+            self.worst = diagnosis  # it ended so more than once, and says why
+            return True
         if self.worst and (diagnosis is None or diagnosis.where != self.worst.where):
             self.worst = None
         if diagnosis and diagnosis.terminal:
@@ -177,7 +188,7 @@ def look(objects: Objects, name: str) -> State | None:
         return None
     pods = objects.pods(name)
     state = State(service, objects.deployment(name), pods)
-    if condition(service, "Ready") == "True":
+    if state.serves_its_own():
         return state
     ended = [subject for pod in pods or () for subject, _ in crashed(pod)]
     logs = {subject: objects.log(*subject.split("/")) for subject in ended}

@@ -99,7 +99,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "waiting",
-        _PULL + r"(unauthori[sz]ed|authentication required|denied|forbidden|401|403)",
+        _PULL + r"(unauthori[sz]ed|authentication required|denied|forbidden|\b(?:401|403)\b)",
         "the node may not pull the image",
         "name a pull secret for this OCI registry as serving.pull_secret, or link one to the"
         " service account",
@@ -166,6 +166,20 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "log",
+        r"max seq len \(?(\d+)\)?[^\n]{0,400}(KV cache|maximum number of tokens)",
+        r"a context of \1 tokens does not fit beside the weights",
+        "lower serving.max_model_len, or take more GPUs",
+        1,
+    ),
+    Rule(
+        "log",
+        r"max_model_len \((\d+)\) is greater than the derived max_model_len \(\w+=(\d+)",
+        r"a context of \1 tokens is longer than the model was made for",
+        r"set serving.max_model_len to \2",
+        0,
+    ),
+    Rule(
+        "log",
         r"No available memory for the cache blocks",
         "the weights leave no room for the KV cache",
         "take more GPUs, a quantized model, or raise --gpu-memory-utilization in serving.args",
@@ -202,7 +216,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "log",
         r"Repo id must be in the form[^\n]*|HFValidationError[^\n]*|"
-        r"not a valid model identifier[^\n]*|/mnt/models\S*'?[^\n]*(No such file|not exist)[^\n]*",
+        r"Invalid repository ID or local directory[^\n]*|not a valid model identifier[^\n]*|"
+        r"(No such file or directory|Permission denied): '/mnt/models[^\n]*|"
+        r"Error[^\n]*/mnt/models[^\n]*(does not exist|does not appear)[^\n]*",
         "vLLM does not find the model at /mnt/models",
         "remove --model from the arguments, and user ids from the pod: all its containers need"
         " the namespace's",
