@@ -13,6 +13,7 @@ from modelcar.serving.diagnose import Diagnosis, diagnose
 from modelcar.serving.history import image_of
 from modelcar.serving.manifest import Manifest
 from modelcar.serving.objects import Objects
+from modelcar.serving.progress import progress
 from modelcar.serving.signs import Seen, crashed
 from modelcar.values import Digest
 from modelcar.wording import duration
@@ -159,8 +160,7 @@ class Rollout:
             log.info("%s: the watch broke, and is taken up again (%s)", self.name, error)
 
     def _tell(self, state: State, diagnosis: Diagnosis | None) -> None:
-        phases = sorted(pod.get("status", {}).get("phase", "?") for pod in state.pods or ())
-        line = diagnosis.cause if diagnosis else f"pods {', '.join(phases) or 'none yet'}"
+        line = diagnosis.cause if diagnosis else progress(state.pods or ())
         if line not in self._told:
             self._told.add(line)
             log.info("%s: waiting until it is ready: %s", self.name, line)
