@@ -1,8 +1,13 @@
 """The JSON of each verb, as scripts read it."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from modelcar.values import BuiltImage, Plan, RunRecord, SourceFile, to_json
+
+if TYPE_CHECKING:
+    from modelcar.model_registry.versions import Registered
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -54,6 +59,12 @@ def run_json(record: RunRecord) -> dict[str, Any]:
     told = to_json(record)
     assert isinstance(told, dict)  # noqa: S101  a dataclass becomes an object
     return told
+
+
+def versions_json(model: str, found: "Sequence[Registered]") -> dict[str, Any]:
+    """Return a model's versions as scripts read them, each with its image's digest."""
+    rows = [{**asdict(item), "digest": item.digest} for item in found]
+    return {"model": model, "versions": rows}
 
 
 def _file(file: SourceFile, layer: str | None) -> dict[str, Any]:

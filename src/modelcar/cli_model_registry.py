@@ -76,13 +76,13 @@ def versions(model: str, connect: Connect, as_json: bool) -> None:
 
     The last two columns say where it is served, and since when and where it answers.
     """
-    from modelcar import terminal
+    from modelcar import cli_json, terminal
     from modelcar.model_registry import versions as listing
 
-    found = listing.versions(_needed(connect), model_name(model))
-    rows = [{**_row(item), "digest": item.digest} for item in found]
+    name = model_name(model)
+    found = listing.versions(_needed(connect), name)
     if as_json:
-        show_json({"model": model_name(model), "versions": rows})
+        show_json(cli_json.versions_json(name, found))
     else:
         terminal.print_versions(found)
 
@@ -158,11 +158,3 @@ def _card(model: "Model", image: "ImageFacts") -> "ModelFacts":
     except SourceError as error:
         log.warning("what the model card says is not recorded: %s", error)
         return ModelFacts()
-
-
-def _row(item: Any) -> dict[str, Any]:
-    from modelcar.values import to_json
-
-    told = to_json(item)
-    assert isinstance(told, dict)  # noqa: S101  a dataclass becomes an object
-    return told

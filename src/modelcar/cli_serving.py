@@ -185,12 +185,14 @@ def _facts(reference: "DigestReference") -> "ImageFacts | None":
 
 
 def _fit(api: "ApiClient", model: "Model", facts: "ImageFacts", serving: bool) -> None:
-    """Compare the image with the GPUs; one that is `serving` has proved that it fits."""
-    from modelcar import fitting
+    """Compare the image with the GPUs; of one that is `serving` it is only said."""
+    from modelcar import fitting, gpu
     from modelcar.hub import Hub
     from modelcar.serving.nodes import gpu_nodes
 
-    if serving:
-        return
     nodes = gpu_nodes(api, model.serving.node_selector) if model.serving.gpus else ()
-    fitting.require(model, fitting.of_image(model, facts, Hub(), nodes))
+    found = fitting.of_image(model, facts, Hub(), nodes)
+    if serving and found.verdict == "does not fit":
+        log.warning("%s: %s, yet it serves already", model.name, gpu.told(found))
+    else:
+        fitting.require(model, found)

@@ -15,7 +15,7 @@ from modelcar.values import (
     ModelFacts,
 )
 
-NO_CARD = ModelFacts()
+_NO_CARD = ModelFacts()
 
 
 def following(model: Model, commit: str | None) -> Model:
@@ -28,7 +28,9 @@ def following(model: Model, commit: str | None) -> Model:
     return replace(model, version=image_tag(model.version, commit))
 
 
-def record(model: Model, image: ImageFacts, card: ModelFacts = NO_CARD, mirror: str = "") -> Record:
+def record(
+    model: Model, image: ImageFacts, card: ModelFacts = _NO_CARD, mirror: str = ""
+) -> Record:
     """Return what is recorded of an image; counts as text, since the server's integers end.
 
     The commit is the one that the image was built from, whatever its branch points at now.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,10 +18,12 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from modelcar.gpu import Fit, told
-from modelcar.model_registry.versions import Registered
 from modelcar.progress import WORTH_SHOWING, Advance
 from modelcar.values import Plan, RunRecord, StageRecord
 from modelcar.wording import duration, line, size
+
+if TYPE_CHECKING:
+    from modelcar.model_registry.versions import Registered
 
 
 class Bars:
@@ -90,7 +92,7 @@ def print_run(record: RunRecord, out: Path) -> None:
             console.print(f"{label:<11}{text}", markup=False, highlight=False)
 
 
-def print_versions(versions: Sequence[Registered]) -> None:
+def print_versions(versions: "Sequence[Registered]") -> None:
     """Print the versions of a model, a line each, whatever the terminal's width: for grep too."""
     heads = ("VERSION", "DIGEST", "STATE", "CREATED", "RUN", "DEPLOYED", "VERIFIED")
     rows = [heads, *map(_version, versions)]
@@ -100,7 +102,7 @@ def print_versions(versions: Sequence[Registered]) -> None:
         print("  ".join(cells).rstrip())  # noqa: T201
 
 
-def _version(item: Registered) -> tuple[str, ...]:
+def _version(item: "Registered") -> tuple[str, ...]:
     told = (item.digest, item.state, item.created, item.run, ",".join(item.deployed), item.verified)
     return (line(item.name), *(line(text) or "-" for text in told))
 

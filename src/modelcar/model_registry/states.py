@@ -6,7 +6,7 @@ from typing import Any, Literal
 from modelcar.errors import ModelRegistryError
 from modelcar.model_registry.asking import ask
 from modelcar.model_registry.connection import Connection
-from modelcar.model_registry.versions import find_model, serving
+from modelcar.model_registry.versions import find_model, find_version, serving
 
 State = Literal["LIVE", "ARCHIVED"]
 
@@ -51,23 +51,18 @@ async def _set(api: Any, what: str, names: tuple[str, str], state: State) -> boo
 
 async def _version(api: Any, what: str, names: tuple[str, str, str], state: State) -> bool:
     from mr_openapi import ModelVersionState, ModelVersionUpdate
-    from mr_openapi.exceptions import NotFoundException
-
-    from modelcar.model_registry.client import page
 
     model, version, model_id = names
-    try:
-        call = api.find_model_version_without_preload_content
-        held = await page(call, version, parent_resource_id=model_id)
-    except NotFoundException:
+    held = await find_version(api, version, model_id)
+    if held is None:
         remedy = f"see `modelcar versions {model}`"
-        raise ModelRegistryError(what, "there is no such version", remedy) from None
+        raise ModelRegistryError(what, "there is no such version", remedy)
     if held.get("state", "LIVE") == state:
         return False
-    key = str(held.get("id"))
     if state == "ARCHIVED":
-        await _refuse_served(api, what, "modelVersionId", key)
-    await api.update_model_version(key, ModelVersionUpdate(state=ModelVersionState(state)))
+        await _refuse_served(api, what, "modelVersionId", held["id"])
+    change = ModelVersionUpdate(state=ModelVersionState(state))
+    await api.update_model_version(held["id"], change)
     return True
 
 

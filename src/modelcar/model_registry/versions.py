@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from modelcar.errors import ModelRegistryError, ReferenceError_
 from modelcar.model_registry.artifacts import artifact_of
@@ -12,6 +12,9 @@ from modelcar.model_registry.asking import ask
 from modelcar.model_registry.connection import Connection
 from modelcar.model_registry.converge import digest
 from modelcar.values import Digest, ImageDigest, Model, ModelVersion
+
+if TYPE_CHECKING:
+    from modelcar.model_registry.client import Call
 
 _AT_ONCE: Final = 8
 """Requests; each version's artifacts are a list of their own."""
@@ -83,8 +86,7 @@ async def _ids_of(api: Any, model: Model) -> ModelVersion | None:
     held = await find_model(api, model.name)
     if held is None:
         return None
-    versions = await _listed(api, held["id"])
-    version = next((item for item in versions if item.get("name") == model.version), None)
+    version = await find_version(api, model.version, held["id"])
     artifact = await artifact_of(api, model.name, version["id"]) if version else None
     if version is None or artifact is None:
         return None
@@ -121,16 +123,26 @@ async def _versions(api: Any, model: str) -> tuple[Registered, ...] | None:
 
 async def find_model(api: Any, model: str) -> dict[str, Any] | None:
     """Return the registered model of that name as plain JSON, None for none."""
+    return await _found(api.find_registered_model_without_preload_content, model)
+
+
+async def find_version(api: Any, version: str, model_id: str) -> dict[str, Any] | None:
+    """Return the model version of that name as plain JSON, None for none."""
+    call = api.find_model_version_without_preload_content
+    return await _found(call, version, parent_resource_id=model_id)
+
+
+async def _found(call: "Call", name: str, **query: str) -> dict[str, Any] | None:
     from mr_openapi.exceptions import NotFoundException
 
     from modelcar.model_registry.client import page
 
     try:
-        found = await page(api.find_registered_model_without_preload_content, model)
+        found = await page(call, name, **query)
     except NotFoundException:
         return None
     if not isinstance(found.get("id"), str):
-        raise ValueError("the model has no id")
+        raise ValueError("it has no id")
     return found
 
 
