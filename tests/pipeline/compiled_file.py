@@ -49,7 +49,7 @@ class Executor:
     def sources(self) -> dict[str, str]:
         """Return the files of its archive, by path."""
         content = io.BytesIO(base64.b64decode(self.embedded))
-        with tarfile.open(fileobj=content, mode="r:xz") as tar:
+        with tarfile.open(fileobj=content, mode="r:bz2") as tar:
             files = [(entry.name, tar.extractfile(entry)) for entry in tar.getmembers()]
             return {name: file.read().decode() for name, file in files if file}
 

@@ -24,13 +24,13 @@ def source(folder: Path, files: dict[str, str]) -> Path:
 
 
 def unpacked(text: str) -> dict[str, str]:
-    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:xz") as tar:
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:bz2") as tar:
         files = {entry.name: tar.extractfile(entry) for entry in tar.getmembers()}
         return {name: file.read().decode() for name, file in files.items() if file}
 
 
 def members(text: str) -> list[tarfile.TarInfo]:
-    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:xz") as tar:
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:bz2") as tar:
         return tar.getmembers()
 
 
