@@ -41,7 +41,7 @@ def stage(*packages: str) -> Callable[[Callable[..., Any]], Any]:
 
 def _canonical(component: Any, body: str) -> Any:
     # kfp embeds the whole folder with its clocks and owners: the same sources would compile to
-    # other bytes each time. It packs with gzip, which makes a component a seventh larger than bzip2.
+    # other bytes each time. It packs with gzip, a seventh larger than bzip2 does.
     embedded = archive(SOURCE, modules(SOURCE, body))
     command = component.component_spec.implementation.container.command
     assigned = f"__KFP_EMBEDDED_ARCHIVE_B64 = '{embedded}'"

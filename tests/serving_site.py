@@ -1,10 +1,15 @@
 """A namespace of the API server in which models are deployed, with a vLLM to ask."""
 
 import dataclasses
-from typing import Any
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
 
 from modelcar.serving.deploy import deploy
 from modelcar.values import Endpoint, ImageDigest, Model
+from tests.servers import openshift
 from tests.servers.kserve import GROUP, MERGE, PLURAL, VERSION
 from tests.servers.kube import KubeServer
 from tests.servers.vllm import VllmServer
@@ -12,6 +17,41 @@ from tests.serving_models import IMAGE, quantized
 
 MODEL = quantized()
 NAME = MODEL.name
+
+
+class Listener(logging.Handler):
+    """Acts, once each, upon what the library logs, in the thread that logs; a context manager."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._acts: list[tuple[str, Callable[[], object]]] = []
+        self._logger = logging.getLogger("modelcar")
+        self._level = self._logger.level
+
+    def upon(self, words: str, act: Callable[[], object]) -> None:
+        self._acts.append((words, act))
+
+    def event(self, words: str) -> threading.Event:
+        """Return an event that is set once the library has said `words`."""
+        said = threading.Event()
+        self.upon(words, said.set)
+        return said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        due = [one for one in self._acts if one[0] in message]
+        self._acts = [one for one in self._acts if one not in due]
+        for _, act in due:
+            act()
+
+    def __enter__(self) -> Self:
+        self._logger.addHandler(self)
+        self._logger.setLevel(logging.INFO)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._level)
 
 
 @dataclasses.dataclass
@@ -25,6 +65,24 @@ class Site:
     def deploy(self, model: Model = MODEL, image: ImageDigest = IMAGE, **options: Any) -> Endpoint:
         api = options.pop("api", None) or self.server.client()
         return deploy(api, model, image, self.namespace, **{"timeout": 30.0, **options})
+
+    def add_runtime(self, name: str = MODEL.serving.runtime) -> None:
+        """Create the serving runtime that models name."""
+        self.server.request("POST", self.runtimes, openshift.runtime(name))
+
+    @contextmanager
+    def template(self, namespace: str, template: dict[str, Any]) -> Iterator[None]:
+        """Have a template stand in a namespace of OpenShift AI."""
+        path = "/api/v1/namespaces"
+        there = self.server.request("GET", path)["items"]
+        if namespace not in {one["metadata"]["name"] for one in there}:
+            self.server.request("POST", path, {"metadata": {"name": namespace}})
+        templates = f"/apis/template.openshift.io/v1/namespaces/{namespace}/templates"
+        self.server.request("POST", templates, template)
+        try:
+            yield
+        finally:
+            self.server.request("DELETE", f"{templates}/{template['metadata']['name']}")
 
     def service(self) -> dict[str, Any]:
         found = self.server.request("GET", f"{self.path}/{NAME}")
@@ -44,6 +102,10 @@ class Site:
         self.server.request("POST", pods, {**pod, "spec": {"containers": containers}})
         path = f"{pods}/{NAME}-1/status"
         self.server.request("PATCH", path, {"status": status}, "application/merge-patch+json")
+
+    @property
+    def runtimes(self) -> str:
+        return f"/apis/{GROUP}/v1alpha1/namespaces/{self.namespace}/servingruntimes"
 
     @property
     def path(self) -> str:

@@ -188,9 +188,10 @@ def _fit(api: "ApiClient", model: "Model", facts: "ImageFacts", serving: bool) -
     """Compare the image with the GPUs; of one that is `serving` it is only said."""
     from modelcar import fitting, gpu
     from modelcar.hub import Hub
-    from modelcar.serving.nodes import gpu_nodes
+    from modelcar.serving.gpu_kinds import kinds
+    from modelcar.serving.objects import matching_nodes
 
-    nodes = gpu_nodes(api, model.serving.node_selector) if model.serving.gpus else ()
+    nodes = kinds(matching_nodes(api, model.serving.node_selector)) if model.serving.gpus else ()
     found = fitting.of_image(model, facts, Hub(), nodes)
     if serving and found.verdict == "does not fit":
         log.warning("%s: %s, yet it serves already", model.name, gpu.told(found))

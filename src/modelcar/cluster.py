@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ _REMEDIES = {
     403: "bind the Role in `manifests/` to this account, or ask for these rights",
     409: "run again: the object changed meanwhile",
 }
+_FORBIDDEN = re.compile(r'cannot (\w+) resource "([\w/]+)" in API group "([\w.]*)"')
+# So the server refuses to create what is applied to an account that may only patch.
+_MAY_NOT_CREATE = re.compile(r'(\w+)\.([\w.]+) "[^"]+" is forbidden:\s*')
 _LOG_IN = "log in with `oc login`, or name a kubeconfig file in KUBECONFIG"
 
 
@@ -100,7 +104,20 @@ def refusal(what: str, error: "ApiException") -> DeployError:
         why = "the cluster does not know InferenceServices"
         return DeployError(what, why, "install OpenShift AI with KServe, or choose that cluster")
     remedy = _REMEDIES.get(error.status or 0, "correct what the API server names")
+    if rule := _missing_rule(why):
+        remedy = f"bind the Role in `manifests/` to this account; it lacks {rule}"
     return DeployError(what, f"{why} (HTTP {error.status})", remedy)
+
+
+def _missing_rule(message: str) -> str:
+    """Return the rule that a refusal asks for, as a Role writes it; nothing for other refusals."""
+    if match := _FORBIDDEN.search(message):
+        verb, resource, group = match.groups()
+    elif match := _MAY_NOT_CREATE.fullmatch(message):
+        verb, (resource, group) = "create", match.groups()
+    else:
+        return ""
+    return f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}'
 
 
 def _message(error: "ApiException") -> str:

@@ -6,7 +6,7 @@ from modelcar import atomic, cluster
 from modelcar.records import Handle
 from modelcar.serving.deploy import deploy, render
 from modelcar.serving.manifest import to_yaml
-from modelcar.values import ImageDigest, Model, ModelVersion
+from modelcar.values import Endpoint, ImageDigest, Model, ModelVersion
 
 MANIFEST = "inferenceservice.yaml"
 
@@ -39,5 +39,15 @@ def deploy_or_render(
         registered=registered,
         image_bytes=image_bytes,
     )
-    record.done(endpoint, endpoint.url)
+    record.done(endpoint, told(endpoint))
     return endpoint.url
+
+
+def told(endpoint: Endpoint) -> str:
+    """Say in one line where a model answers, and how fast it did."""
+    said = endpoint.url
+    if endpoint.first_token:
+        said += f", first token after {endpoint.first_token:.2f}s"
+    if endpoint.tokens_per_second:
+        said += f", then {endpoint.tokens_per_second:g} tokens/s"
+    return said

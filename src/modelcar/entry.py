@@ -19,6 +19,7 @@ _VERSION = re.compile(r"\w[\w.-]{0,119}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _OBJECT = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?", re.ASCII)
+_EFFECTS = "NoSchedule|PreferNoSchedule|NoExecute"
 _LEAST_MEMORY = Decimal(1024**2)
 _DEFAULT = Serving()
 _PARALLEL = "serving.tensor_parallel_size"
@@ -44,6 +45,14 @@ def _object(text: str) -> str:
         raise ValueError(
             f"{show(text)} is not a Kubernetes name; use a-z, 0-9, '-' and '.', such as my-name"
         )
+    return text
+
+
+def _profile(text: str) -> str:
+    namespace, slash, name = text.rpartition("/")
+    if (slash and not (namespace and name)) or "/" in namespace:
+        raise ValueError(f"{show(text)} is not a profile; write its name, or namespace/name")
+    _object(namespace), _object(name)
     return text
 
 
@@ -84,6 +93,18 @@ def _label_key(text: str) -> str:
     return text
 
 
+def _toleration(text: str) -> str:
+    taint, colon, effect = text.partition(":")
+    key, _, value = taint.partition("=")
+    try:
+        _label_key(key), _label(value)
+    except ValueError as error:
+        raise ValueError(f"{show(text)}: {error}") from error
+    if colon and not re.fullmatch(_EFFECTS, effect):
+        raise ValueError(f"{show(text)} has no effect of a taint; end it with :NoSchedule")
+    return text
+
+
 def _argument(text: str) -> str:
     flag = re.split(r"[=\s]", text, maxsplit=1)[0].replace("_", "-")
     if flag in _OWNED:
@@ -106,6 +127,7 @@ ObjectName = Annotated[str, AfterValidator(_object)]
 Count = Annotated[int, Field(ge=0)]
 Pattern = Annotated[str, AfterValidator(_not_blank)]
 Argument = Annotated[str, AfterValidator(_not_blank), AfterValidator(_argument)]
+Toleration = Annotated[str, AfterValidator(_not_blank), AfterValidator(_toleration)]
 Labels = dict[Annotated[str, AfterValidator(_label_key)], Annotated[str, AfterValidator(_label)]]
 
 
@@ -128,6 +150,8 @@ class ServingEntry(Strict):
     max_model_len: Count = _DEFAULT.max_model_len
     args: tuple[Argument, ...] = ()
     node_selector: Labels = Field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+    hardware_profile: Annotated[str, AfterValidator(_profile)] = ""
     runtime: ObjectName = _DEFAULT.runtime
     route: bool = _DEFAULT.route
     auth: bool = _DEFAULT.auth

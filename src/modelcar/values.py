@@ -136,6 +136,10 @@ class Serving:
     """Tokens; 0: what vLLM chooses."""
     args: tuple[str, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[str, ...] = ()
+    """Besides that of GPU nodes: `key`, `key:NoSchedule` or `key=value:NoSchedule`."""
+    hardware_profile: str = ""
+    """Of the dashboard: `name`, or `namespace/name`; empty for none."""
     runtime: str = "vllm-cuda-runtime"
     route: bool = True
     auth: bool = True
@@ -322,12 +326,16 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An inference service that answers; `seconds` from apply to ready."""
+    """An inference service that answers; `seconds` from apply to its answer."""
 
     name: str
     namespace: str
     url: str
     seconds: float
+    first_token: float = 0.0
+    """Seconds until its first token; 0 when it was not asked."""
+    tokens_per_second: float = 0.0
+    """From the first token on; 0 when it was not asked, or gave one token or an embedding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from modelcar.oci.reference import DigestReference
-from tests.servers import busybox_base
+from tests.servers import busybox_base, openshift
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.kserve import KServe
 from tests.servers.kube import KubeServer, kube_server
 from tests.servers.vllm import VllmServer
-from tests.serving_site import NAME, Site
+from tests.serving_site import NAME, Listener, Site
 
-CRD = "serving.kserve.io_inferenceservices.crd.yaml"
+CRDS = (
+    "serving.kserve.io_inferenceservices.crd.yaml",
+    "serving.kserve.io_servingruntimes.crd.yaml",
+)
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +30,10 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
     if not definitions:
         pytest.skip("KSERVE_CRDS does not name a folder with KServe's definitions")
     with kube_server(Path(assets), tmp_path_factory.mktemp("kube")) as server:
-        server.install_crd(Path(definitions) / CRD)
+        for name in CRDS:
+            text = (Path(definitions) / name).read_bytes()
+            server.install_crd(yaml.load(text, Loader=yaml.CSafeLoader))
+        server.install_crd(openshift.TEMPLATES)
         yield server
 
 
@@ -58,7 +65,15 @@ def site(kube: KubeServer) -> Iterator[Site]:
     namespace = f"ml-{secrets.token_hex(4)}"
     kube.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
     with VllmServer(NAME, "mistral-24b") as vllm:
-        yield Site(kube, namespace, vllm)
+        found = Site(kube, namespace, vllm)
+        found.add_runtime()
+        yield found
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener() as found:
+        yield found
 
 
 @pytest.fixture

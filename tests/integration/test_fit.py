@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from modelcar.serving.nodes import gpu_nodes
+from modelcar.serving.gpu_kinds import kinds
+from modelcar.serving.objects import matching_nodes
 from tests.byte_path import REPO, modelcar, refused, tiny, told, write
 from tests.servers.hub import HubServer
 from tests.servers.kube import KubeServer
@@ -107,9 +108,9 @@ def test_nodes_are_read_where_they_may_be(cluster: Cluster) -> None:
     cluster.node("g6.4xlarge", "1")
     cluster.node("m5.large", "0")
 
-    (found,) = gpu_nodes(cluster.kube.client(), cluster.selector)
+    (found,) = kinds(matching_nodes(cluster.kube.client(), cluster.selector))
     assert (found.name, found.gpu.name, found.count) == ("g6.4xlarge", "L4", 1)
-    assert gpu_nodes(cluster.kube.client("pipeline"), cluster.selector) == ()
+    assert matching_nodes(cluster.kube.client("pipeline"), cluster.selector) == ()
 
 
 def test_what_does_not_fit_is_not_applied(tmp_path: Path, hub: HubServer, cluster: Cluster) -> None:

@@ -20,6 +20,7 @@ from tests.servers.kserve import KServe
 from tests.servers.kube import KubeServer
 from tests.servers.model_registry import ModelRegistryServer
 from tests.servers.vllm import VllmServer
+from tests.serving_site import Site
 
 MODELCAR = str(Path(sys.executable).parent / "modelcar")
 REPO = "example/tiny"
@@ -126,6 +127,7 @@ def test_an_endpoint_that_answers_is_recorded_at_its_version(
         VllmServer("tiny") as vllm,
         KServe(kube, namespace, vllm.url),
     ):
+        Site(kube, namespace, vllm).add_runtime()
         site = {
             "oci_registry": f"{oci_registry.host}/models",
             "model_registry": model_registry.url,

@@ -9,11 +9,12 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import urllib3
 import yaml
@@ -21,6 +22,41 @@ import yaml
 START_SECONDS = 60.0
 GROUPS = {"admin": "system:masters", "pipeline": "pipelines"}
 """The users that exist, and their group; all but the admin have the rights that a test gives."""
+
+
+class Process:
+    """One server, started and ended as a context manager; what it says is appended to `log`."""
+
+    def __init__(self, argv: Sequence[str], log: Path) -> None:
+        self.log = log
+        self._argv = argv
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(self._argv, stdout=output, stderr=output)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +67,7 @@ class KubeServer:
     ca_file: Path
     folder: Path
     tokens: Mapping[str, str] = field(repr=False)
+    process: "Process" = field(repr=False)
 
     def kubeconfig(self, user: str = "admin", namespace: str = "default", server: str = "") -> Path:
         """Write a kubeconfig file for `user`, and return its path; `server` stands for the URL."""
@@ -54,12 +91,42 @@ class KubeServer:
 
         return config.new_client_from_config(str(self.kubeconfig(user, namespace, server)))
 
-    def install_crd(self, path: Path) -> None:
-        """Create the CustomResourceDefinition in the file, and wait until it is established.
+    def restart(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """End the API server, and start it again after `meanwhile`; etcd keeps what stands."""
+        self.process.stop()
+        meanwhile()
+        self.process.start()
+        self.await_ready()
+
+    def await_ready(self) -> None:
+        """Return once it is ready; its log is the error when it ends before."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.runs():
+            try:
+                if self._status("/readyz") == 200:
+                    return
+            except urllib3.exceptions.HTTPError:
+                pass  # it does not listen yet
+            time.sleep(0.05)
+        said = self.process.log.read_text(errors="replace")[-3000:]
+        raise AssertionError(f"kube-apiserver did not start: {said}")
+
+    def grant(self, namespace: str, *rules: Mapping[str, Sequence[str]]) -> None:
+        """Let the user `pipeline` do in `namespace` what the rules of a Role say, and no more."""
+        group, name = "rbac.authorization.k8s.io", "granted"
+        path = f"/apis/{group}/v1/namespaces/{namespace}"
+        role = {"metadata": {"name": name}, "rules": list(rules)}
+        self.request("POST", f"{path}/roles", role)
+        subject = {"apiGroup": group, "kind": "User", "name": "pipeline"}
+        ref = {"apiGroup": group, "kind": "Role", "name": name}
+        binding = {"metadata": {"name": name}, "roleRef": ref, "subjects": [subject]}
+        self.request("POST", f"{path}/rolebindings", binding)
+
+    def install_crd(self, definition: dict[str, Any]) -> None:
+        """Create a CustomResourceDefinition, and wait until it is established.
 
         The API server of 1.20 refuses a default of "", which newer definitions have.
         """
-        definition = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
         _strip_empty_defaults(definition)
         group = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         self.request("POST", group, definition)
@@ -105,12 +172,11 @@ def kube_server(assets: Path, folder: Path) -> Iterator[KubeServer]:
     tokens = {user: secrets.token_hex(16) for user in GROUPS}
     certificate, key = _certificate(folder)
     _write_tokens(folder / "tokens.csv", tokens)
-    server = KubeServer(f"https://127.0.0.1:{port}", certificate, folder, tokens)
-    with ExitStack() as stack:
-        stack.enter_context(_running(_etcd(assets, folder, etcd, peer), folder / "etcd.log"))
-        argv = _apiserver(assets, folder, etcd, port, certificate, key)
-        process = stack.enter_context(_running(argv, folder / "kube-apiserver.log"))
-        _await_ready(server, process, folder / "kube-apiserver.log")
+    store = Process(_etcd(assets, folder, etcd, peer), folder / "etcd.log")
+    argv = _apiserver(assets, folder, etcd, port, certificate, key)
+    with store, Process(argv, folder / "kube-apiserver.log") as process:
+        server = KubeServer(f"https://127.0.0.1:{port}", certificate, folder, tokens, process)
+        server.await_ready()
         yield server
 
 
@@ -147,33 +213,6 @@ def _apiserver(
         # No controller makes the default service account that this plugin asks of each pod.
         "--disable-admission-plugins=ServiceAccount",
     ]
-
-
-@contextmanager
-def _running(argv: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(argv, stdout=output, stderr=output)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _await_ready(server: KubeServer, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if server._status("/readyz") == 200:
-                return
-        except urllib3.exceptions.HTTPError:
-            pass  # it does not listen yet
-        time.sleep(0.05)
-    raise AssertionError("kube-apiserver did not start: " + log.read_text(errors="replace")[-3000:])
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:

@@ -48,6 +48,7 @@ class VllmServer(LoopbackServer):
         if path == EMBEDDINGS:
             return Response.json({"data": [{"embedding": [0.5] * 384}]})
         assert asked["stream"] is True
+        assert asked["stream_options"] == {"include_usage": True}
         headers = {"Content-Type": "text/event-stream; charset=utf-8"}
         return Response(200, headers, Bytes("".join(events(path, self.words)).encode()))
 
@@ -58,6 +59,8 @@ def events(path: str, words: Collection[str]) -> Iterator[str]:
         yield _event({"delta": {"role": "assistant", "content": ""}})
     for word in words:
         yield _event({"delta": {"content": word}} if path == CHAT else {"text": word})
+    usage = {"prompt_tokens": 1, "completion_tokens": len(words), "total_tokens": len(words) + 1}
+    yield f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n"
     yield "data: [DONE]\n\n"
 
 

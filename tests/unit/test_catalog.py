@@ -36,6 +36,8 @@ serving:
   max_model_len: 4096
   args: [--max-num-seqs=4]
   node_selector: {{node.kubernetes.io/instance-type: g6.12xlarge}}
+  tolerations: ['team=ml:NoSchedule']
+  hardware_profile: apps/l4
   runtime: my-runtime
   route: false
   auth: false
@@ -58,6 +60,8 @@ serving:
             max_model_len=4096,
             args=("--max-num-seqs=4",),
             node_selector={"node.kubernetes.io/instance-type": "g6.12xlarge"},
+            tolerations=("team=ml:NoSchedule",),
+            hardware_profile="apps/l4",
             runtime="my-runtime",
             route=False,
             auth=False,

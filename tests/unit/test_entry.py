@@ -101,6 +101,28 @@ FIELD_FAULTS = [
         'serving.node_selector[1]: the key 1 is not text; quote it: "1"',
     ),
     (
+        "serving: {tolerations: [a b]}",
+        "serving.tolerations[0]: 'a b': 'a b' is not a label's name; see the labels of your nodes",
+    ),
+    (
+        "serving: {tolerations: [team=a b]}",
+        "serving.tolerations[0]: 'team=a b': 'a b' is not a label's value; "
+        "see the labels of your nodes",
+    ),
+    (
+        "serving: {tolerations: ['team:Never']}",
+        "serving.tolerations[0]: 'team:Never' has no effect of a taint; end it with :NoSchedule",
+    ),
+    (
+        "serving: {hardware_profile: a/b/c}",
+        "serving.hardware_profile: 'a/b/c' is not a profile; write its name, or namespace/name",
+    ),
+    (
+        "serving: {hardware_profile: L4}",
+        "serving.hardware_profile: 'L4' is not a Kubernetes name; "
+        "use a-z, 0-9, '-' and '.', such as my-name",
+    ),
+    (
         "serving: {runtime: vLLM CUDA}",
         "serving.runtime: 'vLLM CUDA' is not a Kubernetes name; "
         "use a-z, 0-9, '-' and '.', such as my-name",

@@ -92,6 +92,34 @@ def test_a_memory_limit_of_its_own_is_only_a_limit() -> None:
     assert (resources["requests"]["memory"], resources["limits"]["memory"]) == ("32Gi", "48Gi")
 
 
+def test_tolerations_are_written_as_kubernetes_has_them() -> None:
+    taints = ("team", "team=ml", "team:NoExecute", "team=ml:NoSchedule")
+    found = predictor(quantized(gpus=0, tolerations=taints))
+
+    assert found["tolerations"] == [
+        {"key": "team", "operator": "Exists"},
+        {"key": "team", "operator": "Equal", "value": "ml"},
+        {"key": "team", "operator": "Exists", "effect": "NoExecute"},
+        {"key": "team", "operator": "Equal", "value": "ml", "effect": "NoSchedule"},
+    ]
+    assert len(predictor(quantized(tolerations=taints))["tolerations"]) == 5
+
+
+def test_a_hardware_profile_is_named_in_annotations() -> None:
+    def named(profile: str) -> dict[str, str]:
+        model = quantized(hardware_profile=profile)
+        annotations = inference_service(model, IMAGE, "ml")["metadata"]["annotations"]
+        prefix = "opendatahub.io/hardware-profile-"
+        return {k.removeprefix(prefix): v for k, v in annotations.items() if k.startswith(prefix)}
+
+    assert named("l4") == {"name": "l4"}
+    assert named("redhat-ods-applications/l4") == {
+        "name": "l4",
+        "namespace": "redhat-ods-applications",
+    }
+    assert named("") == {}
+
+
 def test_a_pull_secret_stands_under_the_predictor() -> None:
     found = predictor(quantized(pull_secret="quay-pull"))
 

@@ -1,4 +1,5 @@
 import http.server
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -125,6 +126,21 @@ def test_the_first_token_is_timed_when_it_comes() -> None:
 
     assert result.text == "Hi!"
     assert took - result.seconds_to_first_token > PAUSE / 2
+    # One more token came, when the pause between the chunks was over.
+    assert 0 < result.tokens_per_second < 2 / PAUSE
+
+
+def test_a_rate_needs_a_second_token(vllm: VllmServer) -> None:
+    vllm.words = ("Hi",)
+    assert smoke(vllm.url, "mistral").tokens_per_second == 0
+
+
+@pytest.mark.parametrize("key", ["content", "reasoning", "reasoning_content"])
+def test_what_a_model_thinks_aloud_is_an_answer(key: str) -> None:
+    delta = {"choices": [{"delta": {"content": None, key: "Hm"}}]}
+    models, events = b'{"data": [{"id": "mistral"}]}', f"data: {json.dumps(delta)}\n\n".encode()
+    with Slow([models], [events]) as url:
+        assert smoke(url, "mistral").text == "Hm"
 
 
 class Slow:

@@ -47,6 +47,8 @@ SERVING = Serving(
     max_model_len=4096,
     args=("--a", "--b=c"),
     node_selector={"type": "g6"},
+    tolerations=("team",),
+    hardware_profile="l4",
     runtime="mine",
     route=False,
     auth=False,
@@ -98,7 +100,7 @@ EXAMPLES = (
     ),
     ImageFacts(COMMIT, 3, 10, {"license": "mit"}),
     ModelVersion("name", "1.0", "oci://x", "1", "2", "3", changed=False),
-    Endpoint("name", "models", "https://x", 12.5),
+    Endpoint("name", "models", "https://x", 12.5, 0.25, 40.5),
     STAGE,
     RunRecord("name", "1.0", "succeeded", (STAGE,), "sha256:1", "m", "r", "e"),
 )

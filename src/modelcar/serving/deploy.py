@@ -2,17 +2,18 @@
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from modelcar import cluster
 from modelcar.errors import DeployError
 from modelcar.names import dns_name
+from modelcar.serving.apply import apply
 from modelcar.serving.check import check
-from modelcar.serving.history import image_of, remembering
 from modelcar.serving.manifest import Manifest, inference_service
-from modelcar.serving.objects import FIELD_MANAGER, Objects, find_service
-from modelcar.serving.rollout import Rollout, State
+from modelcar.serving.objects import Objects, find_service
+from modelcar.serving.rollout import Rollout
+from modelcar.serving.smoke import NOT_ASKED, SmokeResult
 from modelcar.serving.smoke import smoke as ask
 from modelcar.values import Endpoint, ImageDigest, Model, ModelVersion
 
@@ -85,13 +86,15 @@ def deploy(
     )
     name, objects = manifest["metadata"]["name"], Objects(api, namespace)
     with cluster.asking(f"applying {namespace}/{name}"):
-        _converge(objects, manifest, adopt=adopt, proven=proven)
+        apply(objects, manifest, model.serving, adopt=adopt, proven=proven)
     patience = _BASE_TIMEOUT + image_bytes / _PULL_RATE if timeout is None else timeout
     service = Rollout(objects, name, patience, settle).wait(image.digest)
     url = endpoint_url(service, inside=cluster.inside())
-    if smoke:
-        _try_out(url, name, token or _own_token(api, model, url), ca_file)
-    return Endpoint(name, namespace, url, round(time.monotonic() - began, 1))
+    shown = token or _own_token(api, model, url)
+    answer = _try_out(url, name, shown, ca_file) if smoke else NOT_ASKED
+    took = round(time.monotonic() - began, 1)
+    speed = (round(answer.seconds_to_first_token, 3), round(answer.tokens_per_second, 1))
+    return Endpoint(name, namespace, url, took, *speed)
 
 
 def applied_url(api: "ApiClient", model: Model, namespace: str) -> str:
@@ -118,57 +121,6 @@ def can_be_asked(url: str) -> bool:
     return cluster.inside() or not host.endswith((".svc", ".svc.cluster.local"))
 
 
-def _converge(objects: Objects, manifest: Manifest, *, adopt: bool, proven: bool) -> None:
-    """Apply `manifest` where the live object would come out different."""
-    name = manifest["metadata"]["name"]
-    live = objects.service(name)
-    if live is None:
-        # Without force: one that another makes in this moment is refused as well.
-        objects.apply(manifest, force=False)
-        log.info("%s: created", name)
-        return
-    ours = made_by_us(live)
-    _refuse(live, ours or adopt)
-    served = proven and image_of(live) != image_of(manifest) and _serves(objects, live)
-    manifest = remembering(manifest, live, served)
-    # The server itself says what would change: with its defaults, webhooks and quantities.
-    preview = objects.apply(manifest, force=True, dry_run=True)
-    if ours and _substance(preview) == _substance(live):
-        log.info("%s: unchanged", name)
-        return
-    objects.apply(manifest, force=True)
-    log.info("%s: updated", name)
-
-
-def _serves(objects: Objects, live: Manifest) -> bool:
-    name = live["metadata"]["name"]
-    return State(live, objects.deployment(name), objects.pods(name)).serves_its_own()
-
-
-def _refuse(live: Manifest, allowed: bool) -> None:
-    name = live["metadata"]["name"]
-    what = f"applying {live['metadata']['namespace']}/{name}"
-    if "deletionTimestamp" in live["metadata"]:
-        raise DeployError(what, "it is being deleted", "run again when it is gone")
-    if not allowed:
-        makers = sorted({f["manager"] for f in live["metadata"].get("managedFields", ())})
-        why = f"an InferenceService of this name was made by {', '.join(makers) or 'another'}"
-        raise DeployError(what, why, "take it over with --adopt, or give the model another name")
-
-
-def made_by_us(live: Manifest) -> bool:
-    """Return whether an InferenceService was applied by modelcar."""
-    fields = live["metadata"].get("managedFields", ())
-    return any(f["manager"] == FIELD_MANAGER and f["operation"] == "Apply" for f in fields)
-
-
-def _substance(service: Manifest) -> dict[str, Any]:
-    """Return the object without what the server counts up, and without its status."""
-    counted = ("managedFields", "resourceVersion", "generation")
-    metadata = {k: v for k, v in service["metadata"].items() if k not in counted}
-    return {"metadata": metadata, "spec": service["spec"]}
-
-
 def _url(service: Manifest, *, inside: bool) -> str:
     status = service.get("status", {})
     internal, external = status.get("address", {}).get("url", ""), status.get("url", "")
@@ -182,9 +134,10 @@ def _own_token(api: "ApiClient", model: Model, url: str) -> str:
     return cluster.own_token(api)
 
 
-def _try_out(url: str, name: str, token: str, ca_file: str) -> None:
+def _try_out(url: str, name: str, token: str, ca_file: str) -> SmokeResult:
     if not can_be_asked(url):
         log.warning("%s: not tried out: %s is only reached inside the cluster", name, url)
-        return
+        return NOT_ASKED
     result = ask(url, name, token=token, ca_file=ca_file)
     log.info("%s: first token after %.2f s: %r", name, result.seconds_to_first_token, result.text)
+    return result

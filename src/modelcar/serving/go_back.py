@@ -7,7 +7,9 @@ from modelcar.cluster import asking
 from modelcar.errors import DeployError, ReferenceError_
 from modelcar.names import dns_name
 from modelcar.oci.reference import parse_image
-from modelcar.serving.deploy import deploy, made_by_us
+from modelcar.serving import runtime
+from modelcar.serving.apply import made_by_us
+from modelcar.serving.deploy import deploy
 from modelcar.serving.history import image_of, previous
 from modelcar.serving.manifest import Manifest
 from modelcar.serving.objects import Objects, find_service
@@ -47,20 +49,20 @@ def deploy_or_go_back(
 
 
 def undeploy(api: "ApiClient", model: str, namespace: str) -> bool:
-    """Delete the model's service; return False when there is none.
+    """Delete the model's service, and the runtimes that are left unused; return False for none.
 
-    Raises DeployError for one that modelcar did not make.
+    Only what modelcar made is deleted: another's service raises DeployError.
     """
     name, what = dns_name(model), f"deleting {namespace}/{dns_name(model)}"
     with asking(what):
         objects = Objects(api, namespace)
         live = objects.service(name)
-        if live is None:
-            return False
-        if not made_by_us(live):
+        if live is not None and not made_by_us(live):
             raise DeployError(what, "modelcar did not make it", "delete it with `oc delete`")
-        objects.delete(name, live["metadata"]["uid"])
-    return True
+        if live is not None:
+            objects.delete(name, live["metadata"]["uid"])
+        runtime.remove_unused(objects)
+    return live is not None
 
 
 def _returned(

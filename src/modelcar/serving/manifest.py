@@ -77,7 +77,18 @@ def _annotations(model: Model) -> dict[str, str]:
     if model.serving.route:
         # A Route's 30 s are too short for a long completion.
         annotations["haproxy.router.openshift.io/timeout"] = "300s"
-    return annotations
+    return annotations | _hardware_profile(model.serving.hardware_profile)
+
+
+def _hardware_profile(named: str) -> dict[str, str]:
+    """Name the profile; the cluster's webhook fills in what it says, and its selector wins."""
+    namespace, _, name = named.rpartition("/")
+    prefix, found = "opendatahub.io/hardware-profile", {}
+    if name:
+        found[f"{prefix}-name"] = name
+    if namespace:
+        found[f"{prefix}-namespace"] = namespace
+    return found
 
 
 def _predictor(serving: Serving, image: ImageDigest) -> Manifest:
@@ -91,14 +102,27 @@ def _predictor(serving: Serving, image: ImageDigest) -> Manifest:
         predictor["imagePullSecrets"] = [{"name": serving.pull_secret}]
     if serving.node_selector:
         predictor["nodeSelector"] = dict(serving.node_selector)
-    if serving.gpus:
-        predictor["tolerations"] = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    if tolerations := tolerated(serving):
+        predictor["tolerations"] = tolerations
     if _tensor_parallel(serving) > 1:
         # NCCL talks through shared memory; the runtime's template mounts none.
         memory = {"medium": "Memory", "sizeLimit": "2Gi"}
         predictor["volumes"] = [{"name": "shm", "emptyDir": memory}]
     predictor["model"] = _model(serving, image)
     return predictor
+
+
+def tolerated(serving: Serving) -> list[dict[str, str]]:
+    """Return the tolerations of the model's pods, as Kubernetes has them."""
+    gpus = [f"{GPU}:NoSchedule"] if serving.gpus else []
+    return [_toleration(text) for text in (*gpus, *serving.tolerations)]
+
+
+def _toleration(text: str) -> dict[str, str]:
+    taint, _, effect = text.partition(":")
+    key, equals, value = taint.partition("=")
+    match = {"operator": "Equal", "value": value} if equals else {"operator": "Exists"}
+    return {"key": key, **match, **({"effect": effect} if effect else {})}
 
 
 def _model(serving: Serving, image: ImageDigest) -> Manifest:

@@ -1,6 +1,6 @@
 """The few objects of the API server that deploying reads and writes, as plain JSON objects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "modelcar"
 _GROUP, _VERSION, _PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 _POD_LABEL = "serving.kserve.io/inferenceservice"
+_RUNTIMES = f"/apis/{_GROUP}/v1alpha1"
 _HIDDEN = (403, 404)
 
 
@@ -59,8 +60,7 @@ class Objects:
     def pods(self, service: str) -> Sequence[dict[str, Any]] | None:
         """Return the service's pods; None when they may not be read."""
         selector = ("labelSelector", f"{_POD_LABEL}={service}")
-        listed = self._readable(f"/api/v1/namespaces/{self.namespace}/pods", [selector])
-        return None if listed is None else cast(Sequence[dict[str, Any]], listed["items"])
+        return self._items(f"/api/v1/namespaces/{self.namespace}/pods", [selector])
 
     def warnings(self, prefix: str) -> Sequence[dict[str, Any]]:
         """Return the warnings about objects named so; none where they may not be read."""
@@ -87,6 +87,50 @@ class Objects:
                     raise
         return ""
 
+    def services(self) -> Sequence[Manifest]:
+        """Return all InferenceServices of the namespace."""
+        return cast(Sequence[Manifest], self._request("GET", self._services)["items"])
+
+    def quotas(self) -> Sequence[dict[str, Any]] | None:
+        """Return the namespace's quotas; None when they may not be read."""
+        return self._items(f"/api/v1/namespaces/{self.namespace}/resourcequotas")
+
+    def nodes(self, selector: Mapping[str, str]) -> Sequence[dict[str, Any]] | None:
+        """Return the nodes that a selector matches; None when they may not be read."""
+        labels = ",".join(f"{key}={value}" for key, value in selector.items())
+        return self._items("/api/v1/nodes", [("labelSelector", labels)])
+
+    def pods_on(self, node: str) -> Sequence[dict[str, Any]] | None:
+        """Return a node's pods, of all namespaces; None when they may not be read."""
+        return self._items("/api/v1/pods", [("fieldSelector", f"spec.nodeName={node}")])
+
+    def runtime_status(self, name: str) -> tuple[int, int]:
+        """Return the HTTP status of that ServingRuntime, and of a ClusterServingRuntime."""
+        cluster = f"{_RUNTIMES}/clusterservingruntimes/{name}"
+        return self._status(f"{self._runtimes}/{name}"), self._status(cluster)
+
+    def runtimes(self) -> Sequence[Manifest]:
+        """Return the namespace's ServingRuntimes; none where they may not be read."""
+        return self._items(self._runtimes) or ()
+
+    def create_runtime(self, runtime: Manifest) -> None:
+        """Create a ServingRuntime, unless one of its name was created in this moment."""
+        from kubernetes.client.rest import ApiException
+
+        try:
+            self._request("POST", self._runtimes, [("fieldManager", FIELD_MANAGER)], runtime)
+        except ApiException as error:
+            if error.status != 409:
+                raise
+
+    def delete_runtime(self, name: str, uid: str) -> None:
+        """Delete the ServingRuntime of that uid, and not another of its name."""
+        self._request("DELETE", f"{self._runtimes}/{name}", body={"preconditions": {"uid": uid}})
+
+    def templates(self, namespace: str) -> Sequence[Manifest]:
+        """Return the OpenShift templates of a namespace; none where they may not be read."""
+        return self._items(f"/apis/template.openshift.io/v1/namespaces/{namespace}/templates") or ()
+
     def await_change(self, name: str, resource_version: str, seconds: float) -> None:
         """Return at the service's first change after `resource_version`, or after `seconds`."""
         from kubernetes.client import CustomObjectsApi
@@ -107,6 +151,27 @@ class Objects:
     @property
     def _services(self) -> str:
         return f"/apis/{_GROUP}/{_VERSION}/namespaces/{self.namespace}/{_PLURAL}"
+
+    @property
+    def _runtimes(self) -> str:
+        return f"{_RUNTIMES}/namespaces/{self.namespace}/servingruntimes"
+
+    def _status(self, path: str) -> int:
+        from kubernetes.client.rest import ApiException
+
+        try:
+            self._request("GET", path)
+        except ApiException as error:
+            if error.status not in _HIDDEN:
+                raise
+            return int(error.status)
+        return 200
+
+    def _items(
+        self, path: str, query: Sequence[tuple[str, str]] = ()
+    ) -> Sequence[dict[str, Any]] | None:
+        listed = self._readable(path, query)
+        return None if listed is None else cast(Sequence[dict[str, Any]], listed["items"])
 
     def _readable(self, path: str, query: Sequence[tuple[str, str]] = ()) -> dict[str, Any] | None:
         from kubernetes.client.rest import ApiException
@@ -148,3 +213,12 @@ def find_service(api: "ApiClient", name: str, namespace: str) -> Manifest | None
     """Return the live InferenceService, or None when there is none; raise DeployError."""
     with asking(f"looking up {namespace}/{name}"):
         return Objects(api, namespace).service(name)
+
+
+def matching_nodes(api: "ApiClient", selector: Mapping[str, str]) -> Sequence[dict[str, Any]]:
+    """Return the nodes that a selector matches; none where they may not be read.
+
+    Raises DeployError for what else the API server refuses.
+    """
+    with asking("listing the nodes"):
+        return Objects(api, "").nodes(selector) or ()

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _WINDOW = 10.0
 """Seconds after which pods and Deployment are read again though the service did not change."""
+_POLL = 5.0
+"""Seconds between two looks by an account that may not watch."""
 _PASSING = (0, 410, 429, 500, 502, 503, 504)
 
 
@@ -154,16 +156,22 @@ class Rollout:
             version = service["metadata"]["resourceVersion"]
             self.objects.await_change(self.name, version, seconds)
         except ApiException as error:
-            if error.status not in _PASSING:
+            if error.status == 403:
+                self._say("it may not be watched: read every few seconds", logging.WARNING)
+                time.sleep(min(seconds, _POLL))
+            elif error.status not in _PASSING:
                 raise refusal(self._what, error) from error
         except HTTPError as error:
             log.info("%s: the watch broke, and is taken up again (%s)", self.name, error)
 
     def _tell(self, state: State, diagnosis: Diagnosis | None) -> None:
         line = diagnosis.cause if diagnosis else progress(state.pods or ())
+        self._say(f"waiting until it is ready: {line}")
+
+    def _say(self, line: str, level: int = logging.INFO) -> None:
         if line not in self._told:
             self._told.add(line)
-            log.info("%s: waiting until it is ready: %s", self.name, line)
+            log.log(level, "%s: %s", self.name, line)
 
     def _failure(self, state: State, diagnosis: Diagnosis | None) -> DeployError:
         if diagnosis:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import urllib3
 from urllib3.exceptions import HTTPError, ResponseError
@@ -18,7 +18,14 @@ from urllib3.exceptions import HTTPError, ResponseError
 from modelcar.errors import DeployError
 from modelcar.trust import ca_files, tls_context
 
-_SHORT = {"max_tokens": 8, "temperature": 0, "stream": True}
+_TOKENS = 32
+_SHORT: dict[str, Any] = {
+    "max_tokens": _TOKENS,
+    "ignore_eos": True,  # as many tokens as asked for, so that their rate can be compared
+    "temperature": 0,
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
 _STREAMED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/v1/completions", {"prompt": "Hello", **_SHORT}),
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hello"}], **_SHORT}),
@@ -39,6 +46,11 @@ class SmokeResult:
 
     seconds_to_first_token: float
     text: str
+    tokens_per_second: float = 0.0
+    """From the first token on; 0 for a single token, and for an embedding."""
+
+
+NOT_ASKED: Final = SmokeResult(0.0, "")
 
 
 class _NotOfferedError(DeployError):
@@ -147,18 +159,22 @@ def _require_listed(server: _Server, model_name: str) -> None:
 
 
 def _stream(server: _Server, path: str, question: dict[str, Any]) -> SmokeResult:
-    began, first, words = time.monotonic(), None, []
+    began, words, times, tokens = time.monotonic(), [], [], 0
     with server.asked("POST", path, question) as response:
         for event in _events(response):
             if "error" in event:
                 raise server.failed(path, json.dumps(event["error"]))
-            word = _word(event)
-            if word and first is None:
-                first = time.monotonic() - began
-            words.append(word)
-    if first is None:
+            if word := _word(event):
+                words.append(word)
+                times.append(time.monotonic())
+            tokens = (event.get("usage") or {}).get("completion_tokens", tokens)
+    if not times:
         raise server.failed(path, "the stream ended without a token")
-    return SmokeResult(first, "".join(words))
+    return SmokeResult(times[0] - began, "".join(words), _rate(tokens, times[-1] - times[0]))
+
+
+def _rate(tokens: int, seconds: float) -> float:
+    return (tokens - 1) / seconds if tokens > 1 and seconds > 0 else 0.0
 
 
 def _events(response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
@@ -171,8 +187,8 @@ def _events(response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
 def _word(event: dict[str, Any]) -> str:
     for choice in event.get("choices", ()):
         delta = choice.get("delta", {})
-        said = choice.get("text") or delta.get("content") or delta.get("reasoning_content")
-        return str(said or "")
+        kinds = (delta.get(key) for key in ("content", "reasoning", "reasoning_content"))
+        return str(choice.get("text") or next(filter(None, kinds), ""))
     return ""
 
 

@@ -1,44 +1,18 @@
-"""The kinds of GPU nodes that a node selector matches, as their labels and allocatable tell.
+"""The kinds of GPU nodes, as their labels and allocatable tell. Pure.
 
 The labels are those of NVIDIA's GPU feature discovery.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from modelcar import cluster, quantity
+from modelcar import quantity
 from modelcar.gpu_types import GIB, INSTANCE_TYPE, INSTANCES, Gpu, GpuNode
 from modelcar.serving.manifest import GPU
 
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
-
 _DRIVER: Final = GIB // 2
 """What the label counts and vLLM does not see."""
-
-
-def gpu_nodes(api: "ApiClient", selector: Mapping[str, str]) -> tuple[GpuNode, ...]:
-    """Return the kinds of nodes with GPUs that match; none where nodes may not be read.
-
-    Raises DeployError for what else the API server refuses.
-    """
-    from kubernetes.client import CoreV1Api
-    from kubernetes.client.rest import ApiException
-
-    labels = ",".join(f"{key}={value}" for key, value in selector.items())
-    with cluster.asking("listing the nodes"):
-        try:
-            listed = CoreV1Api(api).list_node(
-                label_selector=labels, _preload_content=False, _request_timeout=60
-            )
-        except ApiException as error:
-            if error.status == 403:
-                return ()
-            raise
-        found = json.loads(listed.data)["items"]
-    return kinds(found)
 
 
 def kinds(nodes: Sequence[Mapping[str, Any]]) -> tuple[GpuNode, ...]:

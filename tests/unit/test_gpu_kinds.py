@@ -3,7 +3,7 @@
 from typing import Any
 
 from modelcar.gpu_types import GIB, L4, Gpu, GpuNode
-from modelcar.serving.nodes import kinds
+from modelcar.serving.gpu_kinds import kinds
 
 INSTANCE = "node.kubernetes.io/instance-type"
 DISCOVERED = {

@@ -1,0 +1,56 @@
+"""What OpenShift adds to Kubernetes, as far as a deployment meets it: templates of runtimes."""
+
+from typing import Any, Final
+
+_OPEN: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_NAMES: Final = {"kind": "Template", "listKind": "TemplateList", "plural": "templates"}
+TEMPLATES: Final[dict[str, Any]] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "templates.template.openshift.io"},
+    "spec": {
+        "group": "template.openshift.io",
+        "names": {**_NAMES, "singular": "template"},
+        "scope": "Namespaced",
+        "versions": [
+            {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": _OPEN}}
+        ],
+    },
+}
+
+
+def runtime(name: str) -> dict[str, Any]:
+    """Return vLLM's serving runtime, as OpenShift AI ships it in its template."""
+    container = {
+        "name": "kserve-container",
+        "image": "registry.example/vllm@sha256:" + "0" * 64,
+        "command": ["python", "-m", "vllm.entrypoints.openai.api_server"],
+        "args": ["--port=8080", "--model=/mnt/models", "--served-model-name={{.Name}}"],
+        "ports": [{"containerPort": 8080, "protocol": "TCP"}],
+    }
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ServingRuntime",
+        "metadata": {
+            "name": name,
+            "labels": {"opendatahub.io/dashboard": "true"},
+            "annotations": {"openshift.io/display-name": "vLLM NVIDIA GPU ServingRuntime"},
+        },
+        "spec": {
+            "containers": [container],
+            "multiModel": False,
+            "supportedModelFormats": [{"name": "vLLM", "autoSelect": True}],
+        },
+    }
+
+
+def template(name: str, *objects: dict[str, Any]) -> dict[str, Any]:
+    """Return a template of these objects, as the dashboard lists it."""
+    shown = {"openshift.io/display-name": "vLLM for NVIDIA GPUs"}
+    return {
+        "apiVersion": "template.openshift.io/v1",
+        "kind": "Template",
+        "metadata": {"name": name, "annotations": shown},
+        "objects": list(objects),
+        "parameters": [],
+    }
