@@ -10,13 +10,14 @@ from typing import Any, Self
 from modelcar.serving.deploy import deploy
 from modelcar.values import Endpoint, ImageDigest, Model
 from tests.servers import openshift
-from tests.servers.kserve import GROUP, MERGE, PLURAL, VERSION
+from tests.servers.kserve import GROUP, MERGE, bring_up, services
 from tests.servers.kube import KubeServer
 from tests.servers.vllm import VllmServer
 from tests.serving_models import IMAGE, quantized
 
 MODEL = quantized()
 NAME = MODEL.name
+POD = f"{NAME}-1"
 
 
 class Listener(logging.Handler):
@@ -94,14 +95,33 @@ class Site:
 
     def add_pod(self, status: dict[str, Any]) -> None:
         """Create a pod of the service, and write its status."""
-        pods = f"/api/v1/namespaces/{self.namespace}/pods"
         labels = {"serving.kserve.io/inferenceservice": NAME}
         containers = [{"name": "kserve-container", "image": "vllm"}]
-        metadata = {"name": f"{NAME}-1", "labels": labels}
+        metadata = {"name": POD, "labels": labels}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
-        self.server.request("POST", pods, {**pod, "spec": {"containers": containers}})
-        path = f"{pods}/{NAME}-1/status"
-        self.server.request("PATCH", path, {"status": status}, "application/merge-patch+json")
+        self.server.request("POST", self.pods, {**pod, "spec": {"containers": containers}})
+        self.set_pod(status)
+
+    def set_pod(self, status: dict[str, Any]) -> None:
+        """Write the status of the service's pod."""
+        self.server.request("PATCH", f"{self.pods}/{POD}/status", {"status": status}, MERGE)
+
+    def bind(self, node: str) -> None:
+        """Place the service's pod on a node, as the scheduler does."""
+        binding = {"metadata": {"name": POD}, "target": {"kind": "Node", "name": node}}
+        self.server.request("POST", f"{self.pods}/{POD}/binding", binding)
+
+    def set_service(self, status: dict[str, Any]) -> None:
+        """Write the status of the service, as KServe does."""
+        self.server.request("PATCH", f"{self.path}/{NAME}/status", {"status": status}, MERGE)
+
+    def bring_up(self) -> None:
+        """Roll out what the service names, and have it ready."""
+        bring_up(self.server, self.service(), self.vllm.url)
+
+    @property
+    def pods(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/pods"
 
     @property
     def runtimes(self) -> str:
@@ -109,4 +129,4 @@ class Site:
 
     @property
     def path(self) -> str:
-        return f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{PLURAL}"
+        return services(self.namespace)

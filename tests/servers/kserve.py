@@ -70,25 +70,32 @@ class KServe:
     def _reconcile(self, service: dict[str, Any]) -> None:
         with self._busy:
             if not self._stop.is_set():
-                self._bring_up(service)
-
-    def _bring_up(self, service: dict[str, Any]) -> None:
-        name = service["metadata"]["name"]
-        uri = service["spec"]["predictor"]["model"]["storageUri"]
-        path = f"/apis/apps/v1/namespaces/{self._namespace}/deployments/{name}-predictor"
-        applied = self._server.request(
-            "PATCH", f"{path}?fieldManager=kserve&force=true", deployment(name, uri), APPLY
-        )
-        names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
-        counts = dict.fromkeys(names, 1)
-        seen = {"observedGeneration": applied["metadata"]["generation"]}
-        self._server.request("PATCH", f"{path}/status", {"status": {**seen, **counts}}, MERGE)
-        status = {**ready(self._url), **seen}
-        self._server.request("PATCH", f"{self._services}/{name}/status", {"status": status}, MERGE)
+                bring_up(self._server, service, self._url)
 
     @property
     def _services(self) -> str:
-        return f"/apis/{GROUP}/{VERSION}/namespaces/{self._namespace}/{PLURAL}"
+        return services(self._namespace)
+
+
+def services(namespace: str) -> str:
+    """Return the path of a namespace's InferenceServices."""
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
+
+
+def bring_up(server: KubeServer, service: dict[str, Any], url: str) -> None:
+    """Roll out what a service names, and say that it is ready at `url`."""
+    name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
+    uri = service["spec"]["predictor"]["model"]["storageUri"]
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}-predictor"
+    applied = server.request(
+        "PATCH", f"{path}?fieldManager=kserve&force=true", deployment(name, uri), APPLY
+    )
+    names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    counts = dict.fromkeys(names, 1)
+    seen = {"observedGeneration": applied["metadata"]["generation"]}
+    server.request("PATCH", f"{path}/status", {"status": {**seen, **counts}}, MERGE)
+    status = {**ready(url), **seen}
+    server.request("PATCH", f"{services(namespace)}/{name}/status", {"status": status}, MERGE)
 
 
 def deployment(name: str, uri: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def ended(reason: str, message: str = "", restarts: int = 0) -> Pod:
         (
             unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint {team: a}."),
             "no node is left that the pod tolerates",
-            "remove the taint",
+            "serving.tolerations",
             False,
         ),
         (

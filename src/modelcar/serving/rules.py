@@ -89,7 +89,7 @@ RULES: tuple[Rule, ...] = (
         "scheduling",
         r"^Unschedulable\b.*taint",
         "no node is left that the pod tolerates",
-        "remove the taint, or add a node without it",
+        "add the taint to serving.tolerations, or add a node without it",
     ),
     Rule(
         "scheduling",
