@@ -5,6 +5,7 @@ import logging
 import re
 import threading
 from contextlib import ExitStack
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from modelcar.values import Digest, Endpoint, ImageDigest, Model
 from tests.servers.cutter import Cutter
 from tests.servers.kserve import GROUP, VERSION, KServe
 from tests.servers.kube import KubeServer
+from tests.servers.kube_proxy import KubeProxy
 from tests.servers.vllm import VllmServer
 from tests.serving_models import IMAGE, full, quantized
 from tests.serving_site import MODEL, NAME, Listener, Site
@@ -93,12 +95,18 @@ def test_what_someone_changed_by_hand_is_set_right(site: Site) -> None:
     assert site.service()["spec"]["predictor"]["maxReplicas"] == 1
 
 
-@pytest.mark.usefixtures("kserve")
-def test_a_service_that_another_made_is_refused_unless_adopted(site: Site) -> None:
+def make_theirs(site: Site) -> dict[str, Any]:
+    """Make a service of the model's name in the dashboard, and return its model."""
     model = {"modelFormat": {"name": "vLLM"}, "storageUri": "pvc://weights"}
     body = {"spec": {"predictor": {"model": model}}, "metadata": {"name": NAME}}
     head = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "InferenceService"}
     site.server.request("POST", f"{site.path}?fieldManager=dashboard", {**head, **body})
+    return model
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_service_that_another_made_is_refused_unless_adopted(site: Site) -> None:
+    model = make_theirs(site)
 
     with pytest.raises(DeployError, match=r"made by dashboard.*--adopt"):
         site.deploy()
@@ -107,6 +115,30 @@ def test_a_service_that_another_made_is_refused_unless_adopted(site: Site) -> No
     site.deploy(adopt=True)
     assert site.service()["spec"]["predictor"]["model"]["storageUri"] == f"oci://{IMAGE}"
     site.deploy()  # from now on it is ours
+
+
+def test_a_service_that_another_makes_in_this_moment_is_a_conflict(site: Site) -> None:
+    with KubeProxy(site.server, lambda: make_theirs(site)) as proxy:
+        api = site.server.client(server=proxy.url)
+        with pytest.raises(DeployError) as caught:
+            site.deploy(api=api)
+
+    assert "conflict" in caught.value.why
+    assert "(HTTP 409)" in caught.value.why
+    assert "run again" in caught.value.remedy
+    assert site.service()["spec"]["predictor"]["model"]["storageUri"] == "pvc://weights"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_what_another_sets_on_fields_of_its_own_stays(site: Site) -> None:
+    site.deploy()
+    site.merge({"spec": {"predictor": {"timeout": 60}}, "metadata": {"annotations": {"a": "b"}}})
+
+    site.deploy(quantized(cpu="8"))
+
+    live = site.service()
+    assert live["spec"]["predictor"]["timeout"] == 60
+    assert live["metadata"]["annotations"]["a"] == "b"
 
 
 def test_ready_from_before_an_update_is_not_believed(site: Site, kserve: KServe) -> None:

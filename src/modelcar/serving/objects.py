@@ -1,6 +1,6 @@
 """The few objects of the API server that deploying reads and writes, as plain JSON objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -134,19 +134,11 @@ class Objects:
     def await_change(self, name: str, resource_version: str, seconds: float) -> None:
         """Return at the service's first change after `resource_version`, or after `seconds`."""
         from kubernetes.client import CustomObjectsApi
-        from kubernetes.watch import Watch
 
-        window = max(1, round(seconds))
-        changes = Watch().stream(
-            CustomObjectsApi(self.api).list_namespaced_custom_object,
-            *(_GROUP, _VERSION, self.namespace, _PLURAL),
-            field_selector=f"metadata.name={name}",
-            resource_version=resource_version,
-            timeout_seconds=window,
-            _request_timeout=window + 10,  # a connection that died without a word
-        )
-        next(changes, None)
-        changes.close()
+        listing = CustomObjectsApi(self.api).list_namespaced_custom_object
+        of = (_GROUP, _VERSION, self.namespace, _PLURAL)
+        chosen = {"field_selector": f"metadata.name={name}", "resource_version": resource_version}
+        _await(listing, of, chosen, seconds)
 
     @property
     def _services(self) -> str:
@@ -207,6 +199,19 @@ class Objects:
             _return_http_data_only=True,
             _request_timeout=60,
         )
+
+
+def _await(
+    listing: Callable[..., Any], of: Sequence[str], chosen: Mapping[str, str], seconds: float
+) -> None:
+    from kubernetes.watch import Watch
+
+    window = max(1, round(seconds))
+    # The second limit is for a connection that died without a word.
+    limits = {"timeout_seconds": window, "_request_timeout": window + 10}
+    changes = Watch().stream(listing, *of, **chosen, **limits)
+    next(changes, None)
+    changes.close()
 
 
 def find_service(api: "ApiClient", name: str, namespace: str) -> Manifest | None:

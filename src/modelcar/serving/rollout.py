@@ -1,13 +1,12 @@
 """Waiting for an InferenceService until it serves one digest, and knowing when to stop."""
 
 import json
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from modelcar.cluster import refusal
 from modelcar.errors import DeployError
 from modelcar.serving.diagnose import Diagnosis, diagnose
 from modelcar.serving.history import image_of
@@ -15,16 +14,9 @@ from modelcar.serving.manifest import Manifest
 from modelcar.serving.objects import Objects
 from modelcar.serving.progress import progress
 from modelcar.serving.signs import Seen, crashed
+from modelcar.serving.watching import Watching
 from modelcar.values import Digest
 from modelcar.wording import duration
-
-log = logging.getLogger(__name__)
-
-_WINDOW = 10.0
-"""Seconds after which pods and Deployment are read again though the service did not change."""
-_POLL = 5.0
-"""Seconds between two looks by an account that may not watch."""
-_PASSING = (0, 410, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +89,7 @@ class Patience:
         return self.worst is not None and now - self._since >= self.settle
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """One wait: for at most `timeout` seconds, for `settle` seconds on what cannot heal."""
 
@@ -105,38 +97,22 @@ class Rollout:
     name: str
     timeout: float
     settle: float
-    _told: set[str] = field(default_factory=set)
 
     def wait(self, digest: Digest) -> Manifest:
         """Return the service once it serves `digest`; raise DeployError with cause and remedy."""
-        deadline = time.monotonic() + self.timeout
         patience = Patience(self.settle)
+        watching = Watching(self._what, self.name, time.monotonic() + self.timeout)
         while True:
-            state = self._look(deadline)
+            state = watching.read(self._state)
             if state.serves(digest):
                 return state.service
             diagnosis = state.diagnose()
-            self._tell(state, diagnosis)
-            left = deadline - time.monotonic()
-            if patience.tried_by(diagnosis, time.monotonic()) or left <= 0:
+            line = diagnosis.cause if diagnosis else progress(state.pods or ())
+            watching.say(f"waiting until it is ready: {line}")
+            if patience.tried_by(diagnosis, time.monotonic()) or watching.left <= 0:
                 raise self._failure(state, patience.worst or diagnosis)
-            self._pause(state.service, min(_WINDOW, left, max(self.settle, 1.0)))
-
-    def _look(self, deadline: float) -> State:
-        """Read the objects; an API server that is away is asked again until the deadline."""
-        from kubernetes.client.rest import ApiException
-        from urllib3.exceptions import HTTPError
-
-        while True:
-            try:
-                return self._state()
-            except ApiException as error:
-                if error.status not in _PASSING or time.monotonic() > deadline:
-                    raise refusal(self._what, error) from error
-            except HTTPError as error:
-                if time.monotonic() > deadline:
-                    raise DeployError(self._what, f"the API server is away ({error})") from error
-            time.sleep(1)
+            version = state.service["metadata"]["resourceVersion"]
+            watching.pause(partial(self.objects.await_change, self.name, version), self.settle)
 
     def _state(self) -> State:
         state = look(self.objects, self.name)
@@ -144,41 +120,9 @@ class Rollout:
             raise DeployError(self._what, "it was deleted meanwhile", "deploy again")
         return state
 
-    def _pause(self, service: Manifest, seconds: float) -> None:
-        """Wait for a change; a watch that breaks or has expired ends the pause, no more.
-
-        The next look reads the object anew, and the next watch goes on from there.
-        """
-        from kubernetes.client.rest import ApiException
-        from urllib3.exceptions import HTTPError
-
-        try:
-            version = service["metadata"]["resourceVersion"]
-            self.objects.await_change(self.name, version, seconds)
-        except ApiException as error:
-            if error.status == 403:
-                self._say("it may not be watched: read every few seconds", logging.WARNING)
-                time.sleep(min(seconds, _POLL))
-            elif error.status not in _PASSING:
-                raise refusal(self._what, error) from error
-        except HTTPError as error:
-            log.info("%s: the watch broke, and is taken up again (%s)", self.name, error)
-
-    def _tell(self, state: State, diagnosis: Diagnosis | None) -> None:
-        line = diagnosis.cause if diagnosis else progress(state.pods or ())
-        self._say(f"waiting until it is ready: {line}")
-
-    def _say(self, line: str, level: int = logging.INFO) -> None:
-        if line not in self._told:
-            self._told.add(line)
-            log.log(level, "%s: %s", self.name, line)
-
     def _failure(self, state: State, diagnosis: Diagnosis | None) -> DeployError:
         if diagnosis:
-            failure = DeployError(self._what, diagnosis.cause, diagnosis.remedy)
-            for quoted in diagnosis.evidence:
-                failure.add_note(quoted)
-            return failure
+            return hindered(self._what, diagnosis)
         said = condition(state.service, "Ready", "message") or "no condition says why"
         why = f"it is not ready after {duration(self.timeout)} ({said})"
         remedy = f"look at `oc describe inferenceservice {self.name}` and its pods' logs"
@@ -187,6 +131,14 @@ class Rollout:
     @property
     def _what(self) -> str:
         return f"deploying {self.objects.namespace}/{self.name}"
+
+
+def hindered(what: str, diagnosis: Diagnosis) -> DeployError:
+    """Return the error that names cause and remedy, its evidence as notes."""
+    failure = DeployError(what, diagnosis.cause, diagnosis.remedy)
+    for quoted in diagnosis.evidence:
+        failure.add_note(quoted)
+    return failure
 
 
 def look(objects: Objects, name: str) -> State | None:
