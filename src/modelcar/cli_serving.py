@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 @click.option("--timeout", type=float, help="Seconds to wait; else an hour and the time to pull.")
 @click.option("--ignore-fit", is_flag=True, help="Deploy even what does not fit on the GPUs.")
 @click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
+@click.option("--pre-pull", is_flag=True, help="Bring the image onto the nodes first.")
 @model_registry_options
 @click.option(
     "--rollback-on-failure", is_flag=True, help="Return to what served before when this fails."
@@ -50,6 +52,7 @@ def deploy(
     timeout: float | None,
     ignore_fit: bool,
     no_smoke: bool,
+    pre_pull: bool,
     rollback_on_failure: bool,
     connect: Connect,
     as_json: bool,
@@ -57,7 +60,8 @@ def deploy(
     """Serve the image as MODEL's InferenceService, wait until it answers, and print its URL.
 
     First it is compared with the GPUs: those of the nodes that the node selector matches, where
-    nodes may be read, else those of the AWS instance type that it names. Where a Model Registry is
+    nodes may be read, else those of the AWS instance type that it names. With `--pre-pull` these
+    nodes have the image before what serves is stopped. Where a Model Registry is
     named and has this image as MODEL's version, the service is linked to it, and its answer is
     recorded there.
     """
@@ -68,6 +72,7 @@ def deploy(
     from modelcar.serving.explain import serves
     from modelcar.serving.go_back import deploy_or_go_back
     from modelcar.serving.manifest import to_yaml
+    from modelcar.serving.pre_pull import pre_pull as pull_first
     from modelcar.values import to_json
 
     found, reference = catalog.find(model), parse_image(image)
@@ -79,6 +84,9 @@ def deploy(
     where = cluster.namespace(namespace)
     if facts is not None and not ignore_fit:
         _fit(api, found, facts, serves(api, found.name, where, reference.image))
+    size = facts.size if facts else 0
+    wait = stage.patience(size, timeout)
+    pulling = partial(pull_first, api, found, reference.image, where, timeout=wait)
     connection = connect(site_file())
     registered = ids_of(connection, found, reference.image) if connection else None
     endpoint = (deploy_or_go_back if rollback_on_failure else stage.deploy)(
@@ -87,10 +95,11 @@ def deploy(
         reference.image,
         where,
         registered=registered,
-        image_bytes=facts.size if facts else 0,
+        image_bytes=size,
         adopt=adopt,
         timeout=timeout,
         smoke=not no_smoke,
+        before=pulling if pre_pull else lambda: None,
     )
     if connection and registered and not no_smoke and stage.can_be_asked(endpoint.url):
         _record(connection, found, reference.image, endpoint.url)

@@ -1,6 +1,7 @@
 """Bringing what stands to what a manifest says, with a write only where it differs."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from modelcar.errors import DeployError
@@ -15,23 +16,34 @@ from modelcar.values import Serving
 log = logging.getLogger(__name__)
 
 
+Before = Callable[[], object]
+
+
 def apply(
-    objects: Objects, manifest: Manifest, serving: Serving, *, adopt: bool, proven: bool
+    objects: Objects,
+    manifest: Manifest,
+    serving: Serving,
+    *,
+    adopt: bool,
+    proven: bool,
+    before: Before,
 ) -> None:
     """Apply an InferenceService where the live one would come out different.
 
     One that another made is refused unless `adopt`; unless what stands is `proven`, it is not
-    recorded as what served before. Raises DeployError, and what the client library raises.
+    recorded as what served before. `before` is called ahead of a write that the server would take.
+    Raises DeployError, and what the client library raises.
     """
     live = objects.service(manifest["metadata"]["name"])
     if live is not None:
         _refuse(live, made_by_us(live) or adopt)
-        _update(objects, manifest, live, serving, proven)
+        _update(objects, manifest, live, serving, proven, before)
         return
     # First on trial, so that no runtime is left behind for a service that is refused; without
     # force, so that one which another makes in this moment is refused as well.
     objects.apply(manifest, force=False, dry_run=True)
     runtime.ensure(objects, serving.runtime)
+    before()
     objects.apply(manifest, force=False)
     log.info("%s: created", manifest["metadata"]["name"])
 
@@ -43,7 +55,12 @@ def made_by_us(live: Manifest) -> bool:
 
 
 def _update(
-    objects: Objects, manifest: Manifest, live: Manifest, serving: Serving, proven: bool
+    objects: Objects,
+    manifest: Manifest,
+    live: Manifest,
+    serving: Serving,
+    proven: bool,
+    before: Before,
 ) -> None:
     serves = _serves(objects, live)
     served = proven and serves and image_of(live) != image_of(manifest)
@@ -53,6 +70,7 @@ def _update(
     if unchanged:
         log.info("%s: unchanged", live["metadata"]["name"])
         return
+    before()
     kind = strategy(objects, serving) if serves else RECREATE
     objects.apply(with_strategy(manifest, kind), force=True)
     log.info("%s: updated (%s)", live["metadata"]["name"], kind)

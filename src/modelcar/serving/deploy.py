@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from modelcar import cluster
 from modelcar.errors import DeployError
 from modelcar.names import dns_name
-from modelcar.serving.apply import apply
+from modelcar.serving.apply import Before, apply
 from modelcar.serving.check import check
 from modelcar.serving.manifest import Manifest, inference_service
 from modelcar.serving.objects import Objects, find_service
@@ -67,6 +67,7 @@ def deploy(
     token: str = "",
     ca_file: str = "",
     proven: bool = True,
+    before: Before = lambda: None,
 ) -> Endpoint:
     """Serve `image`, and return the endpoint once it answers.
 
@@ -74,7 +75,7 @@ def deploy(
     unless `adopt`. `timeout` is in seconds, by default an hour and the time to pull `image_bytes`;
     what cannot heal is waited for `settle` seconds. `token` and `ca_file` are for the smoke test;
     without a token, the one of `api` is shown. Unless what stands is `proven`, it is not recorded
-    as what served before. Raises DeployError.
+    as what served before. `before` is called ahead of a write. Raises DeployError.
     """
     began = time.monotonic()
     manifest = render(
@@ -86,15 +87,19 @@ def deploy(
     )
     name, objects = manifest["metadata"]["name"], Objects(api, namespace)
     with cluster.asking(f"applying {namespace}/{name}"):
-        apply(objects, manifest, model.serving, adopt=adopt, proven=proven)
-    patience = _BASE_TIMEOUT + image_bytes / _PULL_RATE if timeout is None else timeout
-    service = Rollout(objects, name, patience, settle).wait(image.digest)
+        apply(objects, manifest, model.serving, adopt=adopt, proven=proven, before=before)
+    service = Rollout(objects, name, patience(image_bytes, timeout), settle).wait(image.digest)
     url = endpoint_url(service, inside=cluster.inside())
     shown = token or _own_token(api, model, url)
     answer = _try_out(url, name, shown, ca_file) if smoke else NOT_ASKED
     took = round(time.monotonic() - began, 1)
     speed = (round(answer.seconds_to_first_token, 3), round(answer.tokens_per_second, 1))
     return Endpoint(name, namespace, url, took, *speed)
+
+
+def patience(image_bytes: int, timeout: float | None = None) -> float:
+    """Return how many seconds a rollout may take: an hour and the time to pull, unless given."""
+    return _BASE_TIMEOUT + image_bytes / _PULL_RATE if timeout is None else timeout
 
 
 def applied_url(api: "ApiClient", model: Model, namespace: str) -> str:

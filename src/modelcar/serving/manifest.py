@@ -129,7 +129,7 @@ def _model(serving: Serving, image: ImageDigest) -> Manifest:
     model: Manifest = {
         "modelFormat": {"name": "vLLM"},
         "runtime": serving.runtime,
-        "storageUri": _storage_uri(image),
+        "storageUri": f"oci://{image_name(image)}",
     }
     arguments = _arguments(serving)
     if arguments:
@@ -140,13 +140,14 @@ def _model(serving: Serving, image: ImageDigest) -> Manifest:
     return model
 
 
-def _storage_uri(image: ImageDigest) -> str:
+def image_name(image: ImageDigest) -> str:
+    """Return what a node pulls, `host/repository@digest`; raise DeployError for a layout's."""
     location = parse_image(str(image)).location
     if isinstance(location, Layout):
         why = "it stands in a folder, which no node of the cluster can pull"
         remedy = "push it first, with `modelcar mirror` or a build to host/repository:tag"
         raise DeployError(f"deploying {image}", why, remedy)
-    return f"oci://{location}@{image.digest}"
+    return f"{location}@{image.digest}"
 
 
 def _tensor_parallel(serving: Serving) -> int:

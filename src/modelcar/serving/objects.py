@@ -138,7 +138,7 @@ class Objects:
         listing = CustomObjectsApi(self.api).list_namespaced_custom_object
         of = (_GROUP, _VERSION, self.namespace, _PLURAL)
         chosen = {"field_selector": f"metadata.name={name}", "resource_version": resource_version}
-        _await(listing, of, chosen, seconds)
+        await_change(listing, of, chosen, seconds)
 
     @property
     def _services(self) -> str:
@@ -201,9 +201,10 @@ class Objects:
         )
 
 
-def _await(
+def await_change(
     listing: Callable[..., Any], of: Sequence[str], chosen: Mapping[str, str], seconds: float
 ) -> None:
+    """Return at the first change to what the client's `listing` lists, or after `seconds`."""
     from kubernetes.watch import Watch
 
     window = max(1, round(seconds))

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from modelcar import quantity
-from modelcar.serving.manifest import GPU, Manifest, tolerated
+from modelcar.serving.manifest import GPU, Manifest
+from modelcar.serving.nodes import allocatable, may_serve
 from modelcar.serving.objects import Objects
 from modelcar.values import Serving
 
@@ -58,29 +59,22 @@ def _left(quota: Mapping[str, Any]) -> Iterator[tuple[str, Decimal]]:
     status = quota.get("status", {})
     used = status.get("used", {})
     for name, hard in status.get("hard", {}).items():
-        yield name, _parsed(hard) - _parsed(used.get(name, "0"))
+        yield name, _parsed(hard) - _parsed(used.get(name))
 
 
 def _room(objects: Objects, serving: Serving) -> bool:
-    tolerations, wanted = tolerated(serving), _wanted(serving)
-    for node in objects.nodes(serving.node_selector) or ():
-        spec = node.get("spec", {})
-        taints = [t for t in spec.get("taints", ()) if t["effect"] != "PreferNoSchedule"]
-        open_to = all(any(_tolerates(one, t) for one in tolerations) for t in taints)
-        if open_to and not spec.get("unschedulable") and _holds(objects, node, wanted):
-            return True
-    return False
+    nodes = objects.nodes(serving.node_selector) or ()
+    return any(may_serve(node, serving) and _holds(objects, node, serving) for node in nodes)
 
 
-def _holds(objects: Objects, node: Mapping[str, Any], wanted: Amounts) -> bool:
+def _holds(objects: Objects, node: Mapping[str, Any], serving: Serving) -> bool:
     pods = objects.pods_on(node["metadata"]["name"])
     if pods is None:
         return False
     there = [pod for pod in pods if pod.get("status", {}).get("phase") not in _OVER]
-    whole = node.get("status", {}).get("allocatable", {})
     return all(
-        amount <= _parsed(whole.get(name, "0")) - sum(_requested(pod, name) for pod in there)
-        for name, amount in wanted.items()
+        amount <= _parsed(allocatable(node).get(name)) - sum(_requested(pod, name) for pod in there)
+        for name, amount in _wanted(serving).items()
     )
 
 
@@ -88,19 +82,10 @@ def _requested(pod: Mapping[str, Any], name: str) -> Decimal:
     def of(kind: str) -> list[Decimal]:
         containers = pod["spec"].get(kind, ())
         every = (one.get("resources", {}).get("requests", {}) for one in containers)
-        return [_parsed(requests.get(name, "0")) for requests in every]
+        return [_parsed(requests.get(name)) for requests in every]
 
     return max(sum(of("containers"), Decimal(0)), *of("initContainers"), Decimal(0))
 
 
-def _tolerates(toleration: Mapping[str, str], taint: Mapping[str, str]) -> bool:
-    """Return whether a toleration matches a taint, as Kubernetes compares them."""
-    if toleration.get("effect", taint["effect"]) != taint["effect"]:
-        return False
-    same = toleration["key"] == taint["key"]
-    exists = toleration["operator"] == "Exists"
-    return same and (exists or toleration.get("value", "") == taint.get("value", ""))
-
-
 def _parsed(text: Any) -> Decimal:
-    return quantity.parse(str(text)) or Decimal(0)
+    return quantity.parse(str(text or 0)) or Decimal(0)
