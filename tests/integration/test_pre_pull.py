@@ -1,7 +1,6 @@
 """Pods that have the nodes pull an image first, on a real API server; the kubelet is played."""
 
 import json
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from modelcar.errors import DeployError
 from modelcar.serving.pre_pull import pre_pull
 from modelcar.values import Digest, ImageDigest
 from tests.byte_path import modelcar
+from tests.gpu_pool import GpuPool
 from tests.servers.kserve import MERGE, KServe
 from tests.servers.kube import KubeServer
 from tests.serving_models import IMAGE, quantized
@@ -24,33 +24,16 @@ POD_RULE = {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "list"
 
 
 @dataclass
-class Pool:
-    """Some nodes with GPUs that only a selector of their own matches, and pods that pull."""
+class Pool(GpuPool):
+    """Nodes, and the pods that pull onto them."""
 
     site: Site
     listener: Listener
-    label: str = field(default_factory=lambda: f"pool-{secrets.token_hex(4)}")
     seen: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def selector(self) -> dict[str, str]:
-        return {"pool": self.label}
-
-    def node(self, name: str, gpus: str = "1", **spec: Any) -> str:
-        named = f"{self.label}-{name}"
-        metadata = {"name": named, "labels": self.selector}
-        kube, path = self.site.server, "/api/v1/nodes"
-        kube.request("POST", path, {"metadata": metadata})
-        # It comes with a taint that a controller would take away once its kubelet is ready.
-        kube.request("PATCH", f"{path}/{named}", {"spec": {"taints": None, **spec}}, MERGE)
-        amounts = {"nvidia.com/gpu": gpus, "cpu": "64", "memory": "512Gi"}
-        status = {"capacity": amounts, "allocatable": amounts}
-        kube.request("PATCH", f"{path}/{named}/status", {"status": status}, MERGE)
-        return named
 
     def pull(self, image: ImageDigest = IMAGE, **options: Any) -> tuple[str, ...]:
         model = quantized(node_selector=self.selector, pull_secret="quay")
-        api = options.pop("api", None) or self.site.server.client()
+        api = options.pop("api", None) or self.kube.client()
         given = {"timeout": 20.0, "settle": 1.0, **options}
         return pre_pull(api, model, image, self.site.namespace, **given)
 
@@ -74,7 +57,7 @@ class Pool:
 
 @pytest.fixture
 def pool(site: Site, listener: Listener) -> Pool:
-    return Pool(site, listener)
+    return Pool(site.server, site, listener)
 
 
 def test_every_node_that_may_serve_pulls_the_image(pool: Pool) -> None:
