@@ -69,6 +69,10 @@ def modelcar(
     max_model_len: str = "",
     vllm_args: str = "",
     serving_runtime: str = "vllm-cuda-runtime",
+    tolerations: str = "",
+    hardware_profile: str = "",
+    pull_secret: str = "",
+    ignore_fit: str = "false",
     deploy_model: str = "true",
     namespace: str = "",
     base_image: str = images.BASE,
@@ -97,7 +101,11 @@ def modelcar(
         tensor_parallel_size: GPUs that share one model. Empty: all.
         max_model_len: Longest context in tokens. Empty: vLLM decides.
         vllm_args: More arguments for vLLM, separated by spaces.
-        serving_runtime: The ServingRuntime in the namespace.
+        serving_runtime: The ServingRuntime in the namespace, or in a template of the cluster.
+        tolerations: Taints that it tolerates besides GPUs', key=value:NoSchedule,key.
+        hardware_profile: A hardware profile, name or namespace/name.
+        pull_secret: The secret with which its nodes pull. Empty: what the service account has.
+        ignore_fit: true goes on where the model does not fit on the GPUs.
         deploy_model: true deploys; false writes the manifest to the work folder.
         namespace: Where to deploy. Empty: the pipeline's own.
         base_image: What the image stands on, by digest.
@@ -111,7 +119,24 @@ def modelcar(
     with dsl.ExitHandler(closing, name="modelcar-run"):
         source: dict[str, Any] = {"hf_repo": hf_repo, "model_name": model_name}
         source["model_version"] = model_version
-        planned = _task(plan(**source, revision=revision, hf_endpoint=hf_endpoint, workdir=workdir))
+        sizes: dict[str, Any] = {
+            "gpu_count": gpu_count,
+            "node_selector_label": node_selector_label,
+            "tensor_parallel_size": tensor_parallel_size,
+            "max_model_len": max_model_len,
+            "vllm_args": vllm_args,
+        }
+        planned = _task(
+            plan(
+                **source,
+                **sizes,
+                revision=revision,
+                hf_endpoint=hf_endpoint,
+                deploy_model=deploy_model,
+                ignore_fit=ignore_fit,
+                workdir=workdir,
+            )
+        )
         source["commit"] = planned.outputs["commit"]
         target: dict[str, Any] = {"registry": registry, "namespace": namespace, "workdir": workdir}
         fetched = _task(
@@ -161,15 +186,14 @@ def modelcar(
                 image_bytes=built.outputs["image_bytes"],
                 registered_model_id=registered.outputs["registered_model_id"],
                 model_version_id=registered.outputs["model_version_id"],
-                gpu_count=gpu_count,
+                **sizes,
                 cpu_request=cpu_request,
                 memory_request=memory_request,
                 memory_limit=memory_limit,
-                node_selector_label=node_selector_label,
-                tensor_parallel_size=tensor_parallel_size,
-                max_model_len=max_model_len,
-                vllm_args=vllm_args,
                 serving_runtime=serving_runtime,
+                tolerations=tolerations,
+                hardware_profile=hardware_profile,
+                pull_secret=pull_secret,
                 namespace=namespace,
                 apply=deploy_model,
                 workdir=workdir,

@@ -36,14 +36,15 @@ def build(
     from modelcar.packing import Packing
     from modelcar.push import push
     from modelcar.supply import Supply
-    from modelcar.task import task, work_folder
+    from modelcar.task import root, task
     from modelcar.values import Digest, to_json
+    from modelcar.workfolder import WorkFolder
 
     with task("build", workdir) as record:
         model = parameters.model(hf_repo, commit, model_name, model_version)
         target = parameters.target(registry, namespace, model, commit)
         mirror = parameters.mirror_target(mirror_to, model, commit)
-        work = work_folder(workdir)
+        work = WorkFolder(root(workdir))
         made, supply = work.load(Digest.parse(plan_sha256)), Supply(model.source, work)
         built = push(made, target, work, supply, Packing(base=base_image))
         record.done(built, outcome.build(built))

@@ -22,6 +22,9 @@ def deploy(
     max_model_len: str,
     vllm_args: str,
     serving_runtime: str,
+    tolerations: str,
+    hardware_profile: str,
+    pull_secret: str,
     namespace: str,
     apply: str,
     workdir: str,
@@ -30,15 +33,17 @@ def deploy(
     from modelcar import parameters
     from modelcar.deployment import deploy_or_render
     from modelcar.oci.reference import parse_image
-    from modelcar.task import task, work_folder
+    from modelcar.task import root, task
 
     with task("deploy", workdir) as record:
-        resources = (gpu_count, cpu_request, memory_request, memory_limit, node_selector_label)
-        engine = (tensor_parallel_size, max_model_len, vllm_args, serving_runtime)
-        serving = parameters.serving(*resources, *engine)
+        engine = (tensor_parallel_size, max_model_len, vllm_args)
+        gpus = parameters.gpus(gpu_count, node_selector_label, *engine)
+        resources = (cpu_request, memory_request, memory_limit, serving_runtime)
+        placing = (tolerations, hardware_profile, pull_secret)
+        serving = parameters.serving(gpus, *resources, *placing)
         model = parameters.model(hf_repo, commit, model_name, model_version, serving=serving)
         ids, image = (registered_model_id, model_version_id), parse_image(reference).image
         asked = parameters.switch("deploy_model", apply)
-        folder = None if asked else work_folder(workdir).root
+        folder = None if asked else root(workdir)
         where = (namespace, ids, folder, int(image_bytes))
         return deploy_or_render(record, model, image, *where)

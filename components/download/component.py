@@ -20,13 +20,14 @@ def download(
     from modelcar import outcome, parameters, reuse
     from modelcar.hub import Hub
     from modelcar.oci.store import open_store
-    from modelcar.task import task, work_folder
+    from modelcar.task import root, task
     from modelcar.values import Digest
+    from modelcar.workfolder import WorkFolder
 
     with task("download", workdir) as record:
         model = parameters.model(hf_repo, commit, model_name, model_version)
         target = parameters.target(registry, namespace, model, commit)
-        work, hub = work_folder(workdir), Hub(hf_endpoint)
+        work, hub = WorkFolder(root(workdir)), Hub(hf_endpoint)
         planned = work.load(Digest.parse(plan_sha256))
         made = reuse.compare(planned, work, open_store(target.location))
         snapshot = stage.download(made, reuse.to_fetch(made), work, hub)

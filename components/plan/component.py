@@ -12,18 +12,32 @@ def plan(
     hf_endpoint: str,
     model_name: str,
     model_version: str,
+    gpu_count: str,
+    node_selector_label: str,
+    tensor_parallel_size: str,
+    max_model_len: str,
+    vllm_args: str,
+    deploy_model: str,
+    ignore_fit: str,
     workdir: str,
 ) -> NamedTuple("Planned", [("commit", str), ("plan_sha256", str)]):  # type: ignore[valid-type]
-    """Resolve the revision to its commit, choose the files, and refuse what cannot be packed."""
-    from modelcar import outcome, parameters
+    """Resolve the commit, choose the files, and refuse what cannot be packed or does not fit."""
+    from modelcar import fitting, outcome, parameters
     from modelcar import plan as planning
     from modelcar.hub import Hub
-    from modelcar.task import task, work_folder
+    from modelcar.task import root, task
+    from modelcar.workfolder import WorkFolder
 
     with task("plan", workdir) as record:
-        model = parameters.model(hf_repo, revision, model_name, model_version)
-        work = work_folder(workdir)
-        made = planning.make(model, work, Hub(hf_endpoint))
+        engine = (tensor_parallel_size, max_model_len, vllm_args)
+        serving = parameters.gpus(gpu_count, node_selector_label, *engine)
+        model = parameters.model(hf_repo, revision, model_name, model_version, serving=serving)
+        deploys = parameters.switch("deploy_model", deploy_model)
+        required = deploys and not parameters.switch("ignore_fit", ignore_fit)
+        work, hub = WorkFolder(root(workdir)), Hub(hf_endpoint)
+        made = planning.make(model, work, hub)
         planning.warn(made)
         record.done(made, outcome.plan(made))
+        fit = fitting.of_plan(model, made, hub)
+        (fitting.require if required else fitting.say)(model, fit)
     return (made.commit or "", str(work.save(made)))

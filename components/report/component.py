@@ -18,9 +18,9 @@ def report(
 
     from modelcar import report as stage
     from modelcar import run_summary
-    from modelcar.task import run_id, work_folder
+    from modelcar.task import root, run_id
 
-    stages = run_summary.read(work_folder(workdir).root, run_id())
+    stages = run_summary.read(root(workdir), run_id())
     run = run_summary.summary(model_name, model_version, stages)
     Path(page.path).write_text(stage.html(run), encoding="utf-8")
     Path(summary.path).write_text(stage.markdown(run), encoding="utf-8")

@@ -195,14 +195,15 @@ def _facts(reference: "DigestReference") -> "ImageFacts | None":
 
 def _fit(api: "ApiClient", model: "Model", facts: "ImageFacts", serving: bool) -> None:
     """Compare the image with the GPUs; of one that is `serving` it is only said."""
-    from modelcar import fitting, gpu
+    from modelcar import fitting
     from modelcar.hub import Hub
+    from modelcar.image_fit import of_image
     from modelcar.serving.gpu_kinds import kinds
     from modelcar.serving.objects import matching_nodes
 
     nodes = kinds(matching_nodes(api, model.serving.node_selector)) if model.serving.gpus else ()
-    found = fitting.of_image(model, facts, Hub(), nodes)
+    found = of_image(model, facts, Hub(), nodes)
     if serving and found.verdict == "does not fit":
-        log.warning("%s: %s, yet it serves already", model.name, gpu.told(found))
+        fitting.say(model, found)
     else:
         fitting.require(model, found)

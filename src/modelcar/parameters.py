@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 from typing import Final
 
 from modelcar import trust
@@ -10,6 +11,7 @@ from modelcar.names import dns_name, image_tag
 from modelcar.oci.reference import TagReference, parse_tag
 from modelcar.values import Model, ModelSource, Serving
 
+_TOLERATION: Final = re.compile(r"[^\s:=]+(=[^\s:=]*)?(:(Prefer)?NoSchedule|:NoExecute)?")
 INTERNAL: Final = "image-registry.openshift-image-registry.svc:5000"
 
 
@@ -32,29 +34,44 @@ def model(
     return Model(dns_name(name), model_version, source, description, serving=serving or Serving())
 
 
-def serving(
+def gpus(
     gpu_count: str,
-    cpu_request: str,
-    memory_request: str,
-    memory_limit: str,
     node_selector_label: str,
     tensor_parallel_size: str,
     max_model_len: str,
     vllm_args: str,
-    serving_runtime: str,
 ) -> Serving:
-    """Return the serving settings; raise UsageError naming the parameter that cannot be read."""
-    gpus = _number("gpu_count", gpu_count)
+    """Return what decides whether a model fits; raise UsageError for what cannot be read."""
+    count = _number("gpu_count", gpu_count)
     return Serving(
-        gpus=gpus,
+        gpus=count,
+        node_selector=_selector(node_selector_label),
+        tensor_parallel_size=_number("tensor_parallel_size", tensor_parallel_size or str(count)),
+        max_model_len=_number("max_model_len", max_model_len or "0"),
+        args=_arguments(vllm_args),
+    )
+
+
+def serving(
+    fit: Serving,
+    cpu_request: str,
+    memory_request: str,
+    memory_limit: str,
+    serving_runtime: str,
+    tolerations: str,
+    hardware_profile: str,
+    pull_secret: str,
+) -> Serving:
+    """Return all serving settings, with those that `gpus` returned."""
+    return replace(
+        fit,
         cpu=cpu_request,
         memory=memory_request,
         memory_limit=memory_limit,
-        node_selector=_selector(node_selector_label),
-        tensor_parallel_size=_number("tensor_parallel_size", tensor_parallel_size or str(gpus)),
-        max_model_len=_number("max_model_len", max_model_len or "0"),
-        args=_arguments(vllm_args),
         runtime=serving_runtime or Serving().runtime,
+        tolerations=_tolerations(tolerations),
+        hardware_profile=hardware_profile,
+        pull_secret=pull_secret,
     )
 
 
@@ -102,6 +119,15 @@ def _arguments(text: str) -> tuple[str, ...]:
     except ValueError as error:
         remedy = "write them as a shell takes them"
         raise UsageError("parameter vllm_args", f"{text!r}: {error}", remedy) from error
+
+
+def _tolerations(text: str) -> tuple[str, ...]:
+    found = tuple(one.strip() for one in text.split(",") if one.strip())
+    for one in found:
+        if not _TOLERATION.fullmatch(one):
+            remedy = "write key=value:NoSchedule, or key"
+            raise UsageError("parameter tolerations", f"{one!r} is no toleration", remedy)
+    return found
 
 
 def _selector(text: str) -> dict[str, str]:

@@ -7,8 +7,9 @@ from modelcar import model_registry, outcome, parameters, trust
 from modelcar.model_registry import Connection, Lineage, Record, configured
 from modelcar.oci.reference import parse_image
 from modelcar.register import following, record, verified
-from modelcar.task import MODEL_REGISTRY, run_id, task, work_folder
+from modelcar.task import MODEL_REGISTRY, root, run_id, task
 from modelcar.values import Digest, ImageDigest, ImageFacts, Model, ModelVersion, from_json
+from modelcar.workfolder import WorkFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Asked:
 
     def record(self, mirror: str = "") -> Record:
         """Return what is known of the image, and of the model by the plan in the work folder."""
-        plan = work_folder(self.workdir).load(Digest.parse(self.plan_sha256))
+        plan = WorkFolder(root(self.workdir)).load(Digest.parse(self.plan_sha256))
         facts: ImageFacts = from_json(ImageFacts, json.loads(self.image_facts))
         return record(self.model(), facts, plan.facts, mirror)
 

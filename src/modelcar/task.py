@@ -10,7 +10,6 @@ from typing import Final
 
 from modelcar.errors import ModelCarError, UsageError
 from modelcar.records import Handle, RunRecorder
-from modelcar.workfolder import WorkFolder
 
 RUN_ID: Final = "MODELCAR_RUN_ID"
 """Set on every task from the pod's label `pipeline/runid`."""
@@ -24,13 +23,13 @@ def run_id() -> str:
     return os.environ.get(RUN_ID) or "local"
 
 
-def work_folder(workdir: str) -> WorkFolder:
-    """Return the work folder on the PVC; raise UsageError when its path is not absolute."""
+def root(workdir: str) -> Path:
+    """Return where the work folder lies on the PVC; raise UsageError for a relative path."""
     path = Path(workdir)
     if not path.is_absolute():
         why = f"{workdir!r} is not an absolute path"
         raise UsageError("parameter workdir", why, "name a folder on the PVC")
-    return WorkFolder(path)
+    return path
 
 
 @contextmanager
@@ -42,7 +41,7 @@ def task(name: str, workdir: str) -> Iterator[Handle]:
     """
     _log()
     try:
-        with RunRecorder(work_folder(workdir).root, run_id()).stage(name) as stage:
+        with RunRecorder(root(workdir), run_id()).stage(name) as stage:
             yield stage
         log.info("%s %s: %s", name, stage.status, stage.detail)
     except ModelCarError as error:

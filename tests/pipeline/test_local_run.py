@@ -277,6 +277,19 @@ def test_failing_run_says_why_once_and_still_reports(world: World) -> None:
         assert "check the name" in text
 
 
+def test_what_would_not_fit_moves_no_byte(world: World) -> None:
+    selector = "node.kubernetes.io/instance-type=g6.4xlarge"
+    gpus = {"gpu_count": "2", "node_selector_label": selector}
+
+    done = world.run("unfit", **gpus, deploy_model="true", tensor_parallel_size="2")
+
+    assert not done.succeeded
+    assert {folder.name for folder in done.outputs.iterdir()} == {"plan", "report"}
+    assert "plan failed: deploying tiny on 2 x L4 (g6.4xlarge): it does not fit" in done.log
+    assert "2 GPUs are asked for, and g6.4xlarge has 1" in done.log
+    assert "or try with --ignore-fit (ignore_fit in the pipeline)" in done.log
+
+
 def test_a_version_is_moved_only_when_told_to(world: World, first: Run) -> None:
     other = {"base_image": "scratch"}
 

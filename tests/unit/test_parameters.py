@@ -21,7 +21,14 @@ SERVING = {
     "max_model_len": "",
     "vllm_args": "",
     "serving_runtime": "",
+    "tolerations": "",
+    "hardware_profile": "",
+    "pull_secret": "",
 }
+FIT = (
+    *("gpu_count", "node_selector_label", "tensor_parallel_size"),
+    *("max_model_len", "vllm_args"),
+)
 
 
 @pytest.mark.parametrize(
@@ -42,21 +49,22 @@ def test_a_model_is_read_from_its_parameters(
 
 
 def test_what_is_left_empty_has_the_defaults() -> None:
-    assert parameters.serving(**SERVING) == Serving(
-        gpus=4, cpu="16", memory="96Gi", tensor_parallel_size=4
-    )
+    assert _read() == Serving(gpus=4, cpu="16", memory="96Gi", tensor_parallel_size=4)
 
 
 def test_every_serving_parameter_is_read() -> None:
-    given = SERVING | {
+    given = {
         "memory_limit": "128Gi",
         "node_selector_label": "a/b=c, d = e,",
         "tensor_parallel_size": "2",
         "max_model_len": "4096",
         "vllm_args": "--a=b --c 'd e'",
         "serving_runtime": "mine",
+        "tolerations": "team=ml:NoSchedule, spot",
+        "hardware_profile": "l4",
+        "pull_secret": "quay",
     }
-    assert parameters.serving(**given) == Serving(
+    assert _read(**given) == Serving(
         gpus=4,
         cpu="16",
         memory="96Gi",
@@ -66,6 +74,9 @@ def test_every_serving_parameter_is_read() -> None:
         max_model_len=4096,
         args=("--a=b", "--c", "d e"),
         runtime="mine",
+        tolerations=("team=ml:NoSchedule", "spot"),
+        hardware_profile="l4",
+        pull_secret="quay",
     )
 
 
@@ -93,8 +104,14 @@ def test_a_switch_is_true_or_false(text: str, expected: bool) -> None:
     assert parameters.switch("deploy_model", text) is expected
 
 
+def _read(**changed: str) -> Serving:
+    given = SERVING | changed
+    fit = {name: given.pop(name) for name in FIT}
+    return parameters.serving(parameters.gpus(**fit), **given)
+
+
 def _serving(**changed: str) -> Callable[[], Any]:
-    return lambda: parameters.serving(**(SERVING | changed))
+    return lambda: _read(**changed)
 
 
 BAD: list[tuple[Callable[[], Any], str]] = [
@@ -104,6 +121,8 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (_serving(gpu_count=" 1"), "parameter gpu_count: ' 1' is not a whole number"),
     (_serving(gpu_count="٣"), "parameter gpu_count: '٣' is not a whole number"),
     (_serving(tensor_parallel_size="two"), "parameter tensor_parallel_size: 'two' is not"),
+    (_serving(tolerations="a, b c"), "parameter tolerations: 'b c' is no toleration; write key="),
+    (_serving(tolerations="a:Never"), "parameter tolerations: 'a:Never' is no toleration"),
     (_serving(max_model_len="32k"), "parameter max_model_len: '32k' is not a whole number"),
     (_serving(vllm_args="--a 'b"), 'parameter vllm_args: "--a \'b": No closing quotation; write'),
     (_serving(vllm_args="--a \\"), "parameter vllm_args: '--a \\\\': No escaped character; write"),

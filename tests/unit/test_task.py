@@ -75,7 +75,7 @@ def test_a_work_folder_that_is_not_absolute_is_wrong_use() -> None:
         "name a folder on the PVC\n"
     )
     with pytest.raises(UsageError):
-        task.work_folder("")
+        task.root("")
 
 
 def test_outside_a_pipeline_the_run_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
