@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+OWN = (
+    *("HF_TOKEN", "HF_ENDPOINT", "KUBECONFIG", "MODEL_REGISTRY_URL"),
+    *("MODELCAR_WORKDIR", "MODELCAR_ENDPOINT_TOKEN"),
+)
 OUTSIDE = ("KUBEBUILDER_ASSETS", "KSERVE_CRDS", "MODEL_REGISTRY_OPENAPI")
 
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Keep the user's credentials, caches and clusters out of the tests."""
-    for name in ("HF_TOKEN", "HF_ENDPOINT", "KUBECONFIG", "MODEL_REGISTRY_URL", "MODELCAR_WORKDIR"):
+    for name in OWN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "no-auth.json"))
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "no-token"))

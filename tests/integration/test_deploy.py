@@ -214,6 +214,18 @@ def test_an_api_server_that_is_not_there_is_told(site: Site) -> None:
         site.deploy(api=api)
 
 
+def test_a_token_of_its_own_is_shown_instead(
+    kube: KubeServer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = (kube.ca_file, kube.folder / "server.key")
+    monkeypatch.setenv("MODELCAR_ENDPOINT_TOKEN", "of-the-endpoint")
+    with (
+        VllmServer(NAME, token="of-the-endpoint", tls=tls) as vllm,
+        KServe(kube, site.namespace, vllm.url),
+    ):
+        assert site.deploy(ca_file=str(kube.ca_file)).url == vllm.url
+
+
 def test_the_callers_token_is_shown_only_over_tls(kube: KubeServer, site: Site) -> None:
     tls = (kube.ca_file, kube.folder / "server.key")
     with (

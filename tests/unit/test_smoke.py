@@ -90,7 +90,7 @@ def test_a_router_that_never_knows_it_is_told(vllm: VllmServer) -> None:
 def test_the_token_is_shown_and_its_absence_told() -> None:
     with VllmServer("mistral", token="s3cret") as server:
         assert smoke(server.url, "mistral", token="s3cret").text == "Hi there!"
-        with pytest.raises(DeployError, match=r"HTTP 401.*pass a token") as caught:
+        with pytest.raises(DeployError, match=r"HTTP 401.*set MODELCAR_END") as caught:
             smoke(server.url, "mistral", token="wr0ng")
 
     assert "wr0ng" not in str(caught.value)

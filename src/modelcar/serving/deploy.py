@@ -1,6 +1,7 @@
 """Deploying one image as an InferenceService: look up, apply what differs, wait, ask it."""
 
 import logging
+import os
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -74,8 +75,9 @@ def deploy(
     An InferenceService that is as it should be is not written. One that another made is refused,
     unless `adopt`. `timeout` is in seconds, by default an hour and the time to pull `image_bytes`;
     what cannot heal is waited for `settle` seconds. `token` and `ca_file` are for the smoke test;
-    without a token, the one of `api` is shown. Unless what stands is `proven`, it is not recorded
-    as what served before. `before` is called ahead of a write. Raises DeployError.
+    without a token, that of MODELCAR_ENDPOINT_TOKEN or of `api` is shown. Unless what stands is
+    `proven`, it is not recorded as what served before. `before` is called ahead of a write. Raises
+    DeployError.
     """
     began = time.monotonic()
     manifest = render(
@@ -133,10 +135,10 @@ def _url(service: Manifest, *, inside: bool) -> str:
 
 
 def _own_token(api: "ApiClient", model: Model, url: str) -> str:
-    """Return the caller's token for the service's auth proxy, which asks the cluster about it."""
+    """Return the token for the service's auth proxy: the one that is set, else the caller's."""
     if not model.serving.auth or urlsplit(url).scheme != "https":
         return ""
-    return cluster.own_token(api)
+    return os.environ.get("MODELCAR_ENDPOINT_TOKEN") or cluster.own_token(api)
 
 
 def _try_out(url: str, name: str, token: str, ca_file: str) -> SmokeResult:

@@ -32,8 +32,8 @@ _STREAMED: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 _NOT_OFFERED = ("does not support", "not supported", "chat template")
 _REMEDIES = {
-    302: "pass a token: a login page stands before the endpoint",
-    401: "pass a token of an account that may `get` this InferenceService",
+    302: "a login page stands before the endpoint: set MODELCAR_ENDPOINT_TOKEN",
+    401: "set MODELCAR_ENDPOINT_TOKEN, of an account that may `get` this InferenceService",
     403: "let the account `get` this InferenceService (the service's view Role)",
     404: "check that the serving runtime is vLLM's",
 }
