@@ -119,17 +119,24 @@ def modelcar(
     with dsl.ExitHandler(closing, name="modelcar-run"):
         source: dict[str, Any] = {"hf_repo": hf_repo, "model_name": model_name}
         source["model_version"] = model_version
-        sizes: dict[str, Any] = {
+        serving: dict[str, Any] = {
             "gpu_count": gpu_count,
+            "cpu_request": cpu_request,
+            "memory_request": memory_request,
+            "memory_limit": memory_limit,
             "node_selector_label": node_selector_label,
             "tensor_parallel_size": tensor_parallel_size,
             "max_model_len": max_model_len,
             "vllm_args": vllm_args,
+            "serving_runtime": serving_runtime,
+            "tolerations": tolerations,
+            "hardware_profile": hardware_profile,
+            "pull_secret": pull_secret,
         }
         planned = _task(
             plan(
                 **source,
-                **sizes,
+                **serving,
                 revision=revision,
                 hf_endpoint=hf_endpoint,
                 deploy_model=deploy_model,
@@ -186,14 +193,7 @@ def modelcar(
                 image_bytes=built.outputs["image_bytes"],
                 registered_model_id=registered.outputs["registered_model_id"],
                 model_version_id=registered.outputs["model_version_id"],
-                **sizes,
-                cpu_request=cpu_request,
-                memory_request=memory_request,
-                memory_limit=memory_limit,
-                serving_runtime=serving_runtime,
-                tolerations=tolerations,
-                hardware_profile=hardware_profile,
-                pull_secret=pull_secret,
+                **serving,
                 namespace=namespace,
                 apply=deploy_model,
                 workdir=workdir,

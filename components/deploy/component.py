@@ -30,17 +30,16 @@ def deploy(
     workdir: str,
 ) -> str:
     """Serve the image and wait until it answers, or write its manifest; return URL or path."""
-    from modelcar import parameters
+    from modelcar import parameters, serving_parameters
     from modelcar.deployment import deploy_or_render
     from modelcar.oci.reference import parse_image
     from modelcar.task import root, task
 
-    with task("deploy", workdir) as record:
-        engine = (tensor_parallel_size, max_model_len, vllm_args)
-        gpus = parameters.gpus(gpu_count, node_selector_label, *engine)
-        resources = (cpu_request, memory_request, memory_limit, serving_runtime)
+    with task("deploy", workdir) as record, serving_parameters.spoken():
+        resources = (gpu_count, cpu_request, memory_request, memory_limit, node_selector_label)
+        engine = (tensor_parallel_size, max_model_len, vllm_args, serving_runtime)
         placing = (tolerations, hardware_profile, pull_secret)
-        serving = parameters.serving(gpus, *resources, *placing)
+        serving = serving_parameters.serving(*resources, *engine, *placing)
         model = parameters.model(hf_repo, commit, model_name, model_version, serving=serving)
         ids, image = (registered_model_id, model_version_id), parse_image(reference).image
         asked = parameters.switch("deploy_model", apply)

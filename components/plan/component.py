@@ -13,24 +13,33 @@ def plan(
     model_name: str,
     model_version: str,
     gpu_count: str,
+    cpu_request: str,
+    memory_request: str,
+    memory_limit: str,
     node_selector_label: str,
     tensor_parallel_size: str,
     max_model_len: str,
     vllm_args: str,
+    serving_runtime: str,
+    tolerations: str,
+    hardware_profile: str,
+    pull_secret: str,
     deploy_model: str,
     ignore_fit: str,
     workdir: str,
 ) -> NamedTuple("Planned", [("commit", str), ("plan_sha256", str)]):  # type: ignore[valid-type]
     """Resolve the commit, choose the files, and refuse what cannot be packed or does not fit."""
-    from modelcar import fitting, outcome, parameters
+    from modelcar import fitting, outcome, parameters, serving_parameters
     from modelcar import plan as planning
     from modelcar.hub import Hub
     from modelcar.task import root, task
     from modelcar.workfolder import WorkFolder
 
-    with task("plan", workdir) as record:
-        engine = (tensor_parallel_size, max_model_len, vllm_args)
-        serving = parameters.gpus(gpu_count, node_selector_label, *engine)
+    with task("plan", workdir) as record, serving_parameters.spoken():
+        resources = (gpu_count, cpu_request, memory_request, memory_limit, node_selector_label)
+        engine = (tensor_parallel_size, max_model_len, vllm_args, serving_runtime)
+        placing = (tolerations, hardware_profile, pull_secret)
+        serving = serving_parameters.serving(*resources, *engine, *placing)
         model = parameters.model(hf_repo, revision, model_name, model_version, serving=serving)
         deploys = parameters.switch("deploy_model", deploy_model)
         required = deploys and not parameters.switch("ignore_fit", ignore_fit)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SECONDS = click.FloatRange(1, 7 * 24 * 3600)
+
 
 @click.command()
 @common_options
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 @click.option("-n", "--namespace", default="", help="Where to; else the current one.")
 @click.option("--dry-run", is_flag=True, help="Print the manifest and apply nothing.")
 @click.option("--adopt", is_flag=True, help="Take over an InferenceService that another made.")
-@click.option("--timeout", type=float, help="Seconds to wait; else an hour and the time to pull.")
+@click.option("--timeout", type=_SECONDS, help="Seconds to wait; else an hour and the pull.")
 @click.option("--ignore-fit", is_flag=True, help="Deploy even what does not fit on the GPUs.")
 @click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
 @click.option("--pre-pull", is_flag=True, help="Bring the image onto the nodes first.")
@@ -99,7 +101,7 @@ def deploy(
         adopt=adopt,
         timeout=timeout,
         smoke=not no_smoke,
-        before=pulling if pre_pull else lambda: None,
+        before=pulling if pre_pull else None,
     )
     if connection and registered and not no_smoke and stage.can_be_asked(endpoint.url):
         _record(connection, found, reference.image, endpoint.url)
@@ -124,7 +126,7 @@ def diagnose(model: str, namespace: str, as_json: bool) -> None:
 @common_options
 @click.argument("model")
 @click.option("-n", "--namespace", default="", help="Where it is; else the current one.")
-@click.option("--timeout", type=float, help="Seconds to wait; else an hour.")
+@click.option("--timeout", type=_SECONDS, help="Seconds to wait; else an hour.")
 @click.option("--no-smoke", is_flag=True, help="Do not ask the endpoint for an answer.")
 def rollback(
     model: str, namespace: str, timeout: float | None, no_smoke: bool, as_json: bool
@@ -199,9 +201,11 @@ def _fit(api: "ApiClient", model: "Model", facts: "ImageFacts", serving: bool) -
     from modelcar.hub import Hub
     from modelcar.image_fit import of_image
     from modelcar.serving.gpu_kinds import kinds
+    from modelcar.serving.nodes import takes
     from modelcar.serving.objects import matching_nodes
 
-    nodes = kinds(matching_nodes(api, model.serving.node_selector)) if model.serving.gpus else ()
+    listed = matching_nodes(api, model.serving.node_selector) if model.serving.gpus else ()
+    nodes = kinds([node for node in listed if takes(node, model.serving)])
     found = of_image(model, facts, Hub(), nodes)
     if serving and found.verdict == "does not fit":
         fitting.say(model, found)

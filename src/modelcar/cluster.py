@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _REMEDIES = {
     401: "log in again (`oc login`): the token is missing or has expired",
-    403: "bind the Role in `manifests/` to this account, or ask for these rights",
     409: "run again: the object changed meanwhile",
 }
 _FORBIDDEN = re.compile(r'cannot (\w+) resource "([\w/]+)" in API group "([\w.]*)"')
@@ -104,8 +103,10 @@ def refusal(what: str, error: "ApiException") -> DeployError:
         why = "the cluster does not know InferenceServices"
         return DeployError(what, why, "install OpenShift AI with KServe, or choose that cluster")
     remedy = _REMEDIES.get(error.status or 0, "correct what the API server names")
+    if "exceeded quota" in why:
+        remedy = "raise the namespace's quota, or stop another service"
     if rule := _missing_rule(why):
-        remedy = f"bind the Role in `manifests/` to this account; it lacks {rule}"
+        remedy = f"add this rule to a Role of this account: {rule}"
     return DeployError(what, f"{why} (HTTP {error.status})", remedy)
 
 

@@ -33,7 +33,8 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
         for name in CRDS:
             text = (Path(definitions) / name).read_bytes()
             server.install_crd(yaml.load(text, Loader=yaml.CSafeLoader))
-        server.install_crd(openshift.TEMPLATES)
+        for definition in openshift.definitions():
+            server.install_crd(definition)
         yield server
 
 

@@ -90,11 +90,27 @@ def test_without_runtime_and_template_nothing_is_applied(site: Site) -> None:
 def test_a_template_that_asks_for_parameters_is_told(site: Site) -> None:
     asking = runtime_of("asking")
     asking["spec"]["containers"][0]["image"] = "${IMAGE}"
-    with (
-        site.template("opendatahub", openshift.template("asking-template", asking)),
-        pytest.raises(DeployError, match="the template asking-template has parameters; create"),
-    ):
+    template = openshift.template("asking-template", asking)
+    template["parameters"] = [{"name": "IMAGE"}]
+    with site.template("opendatahub", template), pytest.raises(DeployError) as caught:
         site.deploy(serving("asking"))
+    assert caught.value.why == "the template asking-template has parameters"
+    made = f"`oc process -n opendatahub asking-template | oc apply -n {site.namespace} -f -`"
+    assert caught.value.remedy == f"create it with {made}"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_template_made_by_hand_may_leave_things_out(site: Site, runtime: str) -> None:
+    bare, name = runtime_of(runtime), f"{runtime}-bare"
+    bare["metadata"] = {"name": name, "labels": None, "annotations": None}
+    bare["spec"]["containers"][0]["command"] = ["sh", "-c", "echo ${HOME}"]
+    odd = openshift.template("a-odd-template", {"kind": "ServingRuntime"}, bare)
+    del odd["metadata"]["annotations"]
+    empty = openshift.template("a-empty-template")
+    empty["objects"] = None
+    with site.template(APPLICATIONS, empty), site.template(APPLICATIONS, odd):
+        site.deploy(serving(name))
+    assert found(site, name)["spec"]["containers"][0]["command"][2] == "echo ${HOME}"
 
 
 def test_a_service_that_would_be_refused_leaves_no_runtime(site: Site, runtime: str) -> None:
@@ -123,6 +139,48 @@ def test_undeploy_takes_away_the_runtime_that_was_made_for_it(site: Site, runtim
     assert undeploy(site.server.client(), NAME, site.namespace)
 
     assert names(site) == {"vllm-cuda-runtime"}, "another made that one"
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_copy_of_a_runtime_is_not_taken_for_ours(site: Site, runtime: str) -> None:
+    site.deploy(serving(runtime))
+    copy = found(site, runtime)
+    for key in ("resourceVersion", "uid", "managedFields"):
+        del copy["metadata"][key]
+    copy["metadata"]["name"] = "theirs"
+    site.server.request("POST", site.runtimes, copy)
+
+    undeploy(site.server.client(), NAME, site.namespace)
+
+    assert names(site) == {"theirs", "vllm-cuda-runtime"}
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_runtime_stays_while_kserve_may_have_chosen_it(site: Site, runtime: str) -> None:
+    site.deploy(serving(runtime))
+    body = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
+    model = {"modelFormat": {"name": "vLLM"}, "storageUri": "pvc://claim"}
+    spec = {"spec": {"predictor": {"model": model}}}
+    site.server.request("POST", site.path, {**body, "metadata": {"name": "other"}, **spec})
+
+    undeploy(site.server.client(), NAME, site.namespace)
+
+    assert runtime in names(site)
+
+
+@pytest.mark.usefixtures("kserve")
+def test_an_account_that_may_not_delete_a_runtime_leaves_it(
+    site: Site, runtime: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.deploy(serving(runtime))
+    every = {"apiGroups": ["serving.kserve.io"], "resources": ["inferenceservices"], "verbs": ["*"]}
+    reading = {**every, "resources": ["servingruntimes"], "verbs": ["get", "list"]}
+    site.server.grant(site.namespace, every, reading)
+
+    assert undeploy(site.server.client("pipeline"), NAME, site.namespace)
+
+    assert runtime in names(site)
+    assert f"{runtime}: not deleted (HTTP 403)" in caplog.text
 
 
 @pytest.mark.usefixtures("kserve")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from modelcar.errors import DeployError
 from modelcar.values import Digest, ImageDigest, Model
 from tests.gpu_pool import GPU, GpuPool
 from tests.servers.kserve import MERGE, KServe
@@ -17,17 +18,19 @@ ROLLING, RECREATE = "RollingUpdate", "Recreate"
 class Pool(GpuPool):
     """Nodes with GPUs, and what runs on them."""
 
-    def pod(self, node: str, phase: str = "Running", **requests: str) -> None:
-        """Have a pod of another namespace hold resources on a node."""
+    def pod(self, node: str, phase: str = "Running", **requests: str) -> str:
+        """Have a pod of another namespace hold resources on a node, or wait; return its path."""
         named = {"gpu": GPU, "cpu": "cpu", "memory": "memory"}
         resources = {"requests": {named[key]: text for key, text in requests.items()}}
         resources["limits"] = resources["requests"]
         container = {"name": "busy", "image": "busy", "resources": resources}
         name = f"busy-{secrets.token_hex(4)}"
-        body = {"metadata": {"name": name}, "spec": {"nodeName": node, "containers": [container]}}
+        placed = {"nodeName": node} if node else {}
+        body = {"metadata": {"name": name}, "spec": {**placed, "containers": [container]}}
         path = "/api/v1/namespaces/default/pods"
         self.kube.request("POST", path, body)
         self.kube.request("PATCH", f"{path}/{name}/status", {"status": {"phase": phase}}, MERGE)
+        return f"{path}/{name}"
 
 
 @pytest.fixture
@@ -73,6 +76,31 @@ def test_what_is_free_later_is_no_reason_to_write(site: Site, pool: Pool) -> Non
     assert strategy(site) == RECREATE
 
 
+def test_one_that_does_not_come_up_stops_the_old_one_the_next_time(
+    site: Site, pool: Pool, kserve: KServe
+) -> None:
+    pool.node("free")
+    update(site, pool)
+    assert strategy(site) == ROLLING
+    kserve.go.clear()
+    model, third = quantized(node_selector=pool.selector), Digest("ef" * 32)
+    for expected in (ROLLING, RECREATE):
+        with pytest.raises(DeployError):
+            site.deploy(model, ImageDigest(IMAGE.name, third), timeout=1.0)
+        assert strategy(site) == expected
+    kserve.go.set()
+
+
+@pytest.mark.usefixtures("kserve")
+def test_gpus_that_another_waits_for_are_not_spare(site: Site, pool: Pool) -> None:
+    pool.node("free")
+    waiting = pool.pod("", "Pending", gpu="1")
+    try:
+        assert update(site, pool) == RECREATE
+    finally:
+        site.server.request("DELETE", waiting)
+
+
 @pytest.mark.usefixtures("kserve")
 @pytest.mark.parametrize("taken", [{"gpu": "1"}, {"cpu": "61"}, {"memory": "500Gi"}])
 def test_a_node_without_room_has_the_old_one_stop_first(
@@ -110,16 +138,39 @@ def test_a_taint_that_is_tolerated_does_not_matter(site: Site, pool: Pool, toler
 
 
 @pytest.mark.usefixtures("kserve")
-@pytest.mark.parametrize(("used", "kind"), [("1", ROLLING), ("2", RECREATE)])
+@pytest.mark.parametrize(
+    ("name", "hard", "used", "kind"),
+    [
+        (f"requests.{GPU}", "2", "1", ROLLING),
+        (f"requests.{GPU}", "2", "2", RECREATE),
+        ("requests.memory", "80Gi", "32Gi", ROLLING),
+        ("limits.memory", "80Gi", "32Gi", RECREATE),
+        ("pods", "9", "9", RECREATE),
+    ],
+)
 def test_a_quota_must_leave_room_for_a_second_one(
+    site: Site, pool: Pool, name: str, hard: str, used: str, kind: str
+) -> None:
+    pool.node("free")
+    path = f"/api/v1/namespaces/{site.namespace}/resourcequotas"
+    body = {"metadata": {"name": "some"}, "spec": {"hard": {name: hard}}}
+    site.server.request("POST", path, body)
+    status = {"status": {"hard": {name: hard}, "used": {name: used}}}
+    site.server.request("PATCH", f"{path}/some/status", status, MERGE)
+    assert update(site, pool, memory="32Gi", memory_limit="64Gi") == kind
+
+
+@pytest.mark.usefixtures("kserve")
+@pytest.mark.parametrize(("used", "kind"), [("1", ROLLING), ("2", RECREATE)])
+def test_a_quota_over_several_namespaces_counts_too(
     site: Site, pool: Pool, used: str, kind: str
 ) -> None:
     pool.node("free")
-    hard, path = {f"requests.{GPU}": "2"}, f"/api/v1/namespaces/{site.namespace}/resourcequotas"
-    body = {"metadata": {"name": "gpus"}, "spec": {"hard": hard}}
+    total = {"hard": {f"requests.{GPU}": "2"}, "used": {f"requests.{GPU}": used}}
+    path = f"/apis/quota.openshift.io/v1/namespaces/{site.namespace}/appliedclusterresourcequotas"
+    head = {"apiVersion": "quota.openshift.io/v1", "kind": "AppliedClusterResourceQuota"}
+    body = {**head, "metadata": {"name": "team"}, "status": {"total": total}}
     site.server.request("POST", path, body)
-    status = {"status": {"hard": hard, "used": {f"requests.{GPU}": used}}}
-    site.server.request("PATCH", f"{path}/gpus/status", status, MERGE)
     assert update(site, pool) == kind
 
 

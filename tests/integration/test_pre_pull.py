@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from modelcar.errors import DeployError
 from modelcar.serving.pre_pull import pre_pull
+from modelcar.serving.pull_pods import forgotten, node_of
 from modelcar.values import Digest, ImageDigest
 from tests.byte_path import modelcar
 from tests.gpu_pool import GpuPool
@@ -32,7 +34,9 @@ class Pool(GpuPool):
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     def pull(self, image: ImageDigest = IMAGE, **options: Any) -> tuple[str, ...]:
-        model = quantized(node_selector=self.selector, pull_secret="quay")
+        profile = options.pop("profile", "")
+        chosen = {"node_selector": self.selector, "hardware_profile": profile}
+        model = quantized(**chosen, pull_secret="quay")
         api = options.pop("api", None) or self.kube.client()
         given = {"timeout": 20.0, "settle": 1.0, **options}
         return pre_pull(api, model, image, self.site.namespace, **given)
@@ -41,9 +45,9 @@ class Pool(GpuPool):
         listed: dict[str, Any] = self.site.server.request("GET", self.site.pods)
         return [pod for pod in listed["items"] if "-pull-" in pod["metadata"]["name"]]
 
-    def set(self, state: dict[str, Any], **status: Any) -> Callable[[], None]:
+    def set(self, state: dict[str, Any], name: str = "pull", **status: Any) -> Callable[[], None]:
         """Return what writes `state` as that of every pod that pulls."""
-        fixed = {"name": "pull", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
+        fixed = {"name": name, "image": "x", "imageID": "", "ready": False, "restartCount": 0}
 
         def write() -> None:
             self.seen = self.pods()
@@ -101,9 +105,15 @@ def test_a_container_that_may_start_has_its_image(pool: Pool, state: dict[str, A
             "the node may not pull the image",
         ),
         (
-            {},
+            # What a kubelet writes of a container that it never started.
+            {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}},
             {"phase": "Failed", "reason": "Evicted", "message": "DiskPressure"},
             "the node's disk is too small",
+        ),
+        (
+            {"waiting": {"reason": "ContainerCreating"}},
+            {"phase": "Failed", "reason": "OutOfpods", "message": "110 of 110"},
+            "-a ended: OutOfpods: 110 of 110; deploy again",
         ),
         ({"waiting": {"reason": "ContainerCreating"}}, {}, r"-a did not pull it in time; wait"),
     ],
@@ -127,11 +137,53 @@ def test_a_pod_that_someone_deletes_ends_the_wait(pool: Pool) -> None:
         pool.site.server.request("DELETE", path)
 
     pool.listener.upon("0 of 1 nodes", delete)
-    with pytest.raises(DeployError, match="a pod that pulls it was deleted; deploy again"):
+    with pytest.raises(DeployError, match=r"its pod on pool-.*-a was deleted; deploy again"):
         pool.pull()
 
 
-def test_what_a_killed_run_left_goes_with_the_next(pool: Pool) -> None:
+def full(pool: Pool, *nodes: str) -> Callable[[], None]:
+    """Return what has the scheduler find no room on these nodes, and the others pull."""
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    status = {"conditions": [{**condition, "message": "0/1 nodes are available: Too many pods."}]}
+
+    def write() -> None:
+        pool.set(PULLED)()
+        for pod in pool.seen:
+            if node_of(pod) in nodes:
+                path = f"{pool.site.pods}/{pod['metadata']['name']}/status"
+                body = {"status": {**status, "containerStatuses": None}}
+                pool.kube.request("PATCH", path, body, MERGE)
+
+    return write
+
+
+def test_a_node_without_room_is_left_out(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+    busy, free = pool.node("a"), pool.node("b")
+    pool.listener.upon("0 of 2 nodes", full(pool, busy))
+    assert pool.pull() == (free,)
+    assert f"{busy} is left out: 0/1 nodes are available: Too many pods." in caplog.text
+
+
+def test_no_node_with_room_is_told(pool: Pool) -> None:
+    busy = pool.node("a")
+    pool.listener.upon("0 of 1 nodes", full(pool, busy))
+    with pytest.raises(DeployError, match="no node has room for the pod that pulls; leave out"):
+        pool.pull()
+
+
+def test_another_container_in_the_pod_does_not_count(pool: Pool) -> None:
+    pool.node("a")
+    pool.listener.upon("0 of 1 nodes", pool.set({"running": {}}, name="istio-proxy"))
+    with pytest.raises(DeployError, match="did not pull it in time"):
+        pool.pull(timeout=3.0)
+
+
+def test_where_a_hardware_profile_chooses_only_those_pull_that_serve(pool: Pool) -> None:
+    pool.node("a")
+    assert pool.pull(profile="l4") == ()
+
+
+def test_what_another_run_made_stays_until_its_deadline(pool: Pool) -> None:
     pool.node("a")
     pool.listener.upon("0 of 1 nodes", pool.set(PULLED, phase="Succeeded"))
     pool.pull()
@@ -139,12 +191,15 @@ def test_what_a_killed_run_left_goes_with_the_next(pool: Pool) -> None:
     for key in ("resourceVersion", "uid"):
         del left["metadata"][key]
     left["metadata"]["name"] = f"{NAME}-pull-left"
-    pool.site.server.request("POST", pool.site.pods, left)
+    left["spec"]["activeDeadlineSeconds"] = 10
     pool.listener.upon("0 of 1 nodes", pool.set(PULLED, phase="Succeeded"))
-
+    pool.site.server.request("POST", pool.site.pods, left)
     pool.pull()
+    assert [pod["metadata"]["name"] for pod in pool.pods()] == [left["metadata"]["name"]]
 
-    assert pool.pods() == []
+    made = datetime.fromisoformat(pool.pods()[0]["metadata"]["creationTimestamp"])
+    assert not forgotten(pool.pods()[0], made + timedelta(seconds=9))
+    assert forgotten(pool.pods()[0], made + timedelta(seconds=11))
 
 
 def test_without_a_look_at_nodes_those_pull_that_serve_now(pool: Pool, kube: KubeServer) -> None:

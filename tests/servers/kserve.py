@@ -1,6 +1,7 @@
 """Plays KServe's controller against a real API server: a Deployment, and a status."""
 
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -87,9 +88,8 @@ def bring_up(server: KubeServer, service: dict[str, Any], url: str) -> None:
     name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
     uri = service["spec"]["predictor"]["model"]["storageUri"]
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}-predictor"
-    applied = server.request(
-        "PATCH", f"{path}?fieldManager=kserve&force=true", deployment(name, uri), APPLY
-    )
+    body = deployment(name, uri, service["metadata"].get("annotations", {}))
+    applied = server.request("PATCH", f"{path}?fieldManager=kserve&force=true", body, APPLY)
     names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
     counts = dict.fromkeys(names, 1)
     seen = {"observedGeneration": applied["metadata"]["generation"]}
@@ -98,12 +98,15 @@ def bring_up(server: KubeServer, service: dict[str, Any], url: str) -> None:
     server.request("PATCH", f"{services(namespace)}/{name}/status", {"status": status}, MERGE)
 
 
-def deployment(name: str, uri: str) -> dict[str, Any]:
-    """Return the Deployment that KServe makes, as far as anything here looks at it."""
+def deployment(name: str, uri: str, annotations: Mapping[str, str] = {}) -> dict[str, Any]:
+    """Return the Deployment that KServe makes, as far as anything here looks at it.
+
+    The service's annotations are copied to the pods' template.
+    """
     labels = {"app": f"isvc.{name}-predictor"}
     container = {"name": "kserve-container", "image": "vllm"}
     template = {
-        "metadata": {"labels": labels, "annotations": {SOURCE: uri}},
+        "metadata": {"labels": labels, "annotations": {**annotations, SOURCE: uri}},
         "spec": {"containers": [container]},
     }
     return {

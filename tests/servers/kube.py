@@ -116,6 +116,12 @@ class KubeServer:
         binding = {"metadata": {"name": name}, "roleRef": ref, "subjects": [subject]}
         self.request("POST", f"{path}/rolebindings", binding)
 
+    def revoke(self, namespace: str) -> None:
+        """Take back what was granted there."""
+        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+        for kind in ("rolebindings", "roles"):
+            self.request("DELETE", f"{path}/{kind}/granted")
+
     def install_crd(self, definition: dict[str, Any]) -> None:
         """Create a CustomResourceDefinition, and wait until it is established.
 

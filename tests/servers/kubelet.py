@@ -12,7 +12,7 @@ _MERGE = "application/merge-patch+json"
 class Kubelet(LoopbackServer):
     """Register a node at the API server, and answer for the logs of its containers.
 
-    `logs` holds what each container said, by its name.
+    `logs` holds what each container said before it ended, by its name.
     """
 
     def __init__(self, server: KubeServer) -> None:
@@ -39,4 +39,6 @@ class Kubelet(LoopbackServer):
         kind, container = request.path.split("/")[1], request.path.rpartition("/")[2]
         if kind != "containerLogs" or container not in self.logs:
             return Response(404)
+        if request.query.get("previous") != "true":
+            return Response(200, {"Content-Type": "text/plain"}, Bytes(b"INFO starting again\n"))
         return Response(200, {"Content-Type": "text/plain"}, Bytes(self.logs[container].encode()))

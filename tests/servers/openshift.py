@@ -3,20 +3,32 @@
 from typing import Any, Final
 
 _OPEN: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-_NAMES: Final = {"kind": "Template", "listKind": "TemplateList", "plural": "templates"}
-TEMPLATES: Final[dict[str, Any]] = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "templates.template.openshift.io"},
-    "spec": {
-        "group": "template.openshift.io",
-        "names": {**_NAMES, "singular": "template"},
-        "scope": "Namespaced",
-        "versions": [
-            {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": _OPEN}}
-        ],
-    },
-}
+
+
+def definition(kind: str, group: str) -> dict[str, Any]:
+    """Return a stand-in definition of a namespaced kind that OpenShift serves itself."""
+    singular = kind.lower()
+    names = {"kind": kind, "listKind": f"{kind}List", "singular": singular}
+    schema = {"openAPIV3Schema": _OPEN}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{singular}s.{group}"},
+        "spec": {
+            "group": group,
+            "names": {**names, "plural": f"{singular}s"},
+            "scope": "Namespaced",
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+
+
+def definitions() -> list[dict[str, Any]]:
+    """Return what a test server needs to know of OpenShift."""
+    return [
+        definition("Template", "template.openshift.io"),
+        definition("AppliedClusterResourceQuota", "quota.openshift.io"),
+    ]
 
 
 def runtime(name: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ LAYERS = {
         catalog checksums cluster connections entry facts faults gpu gpu_types journal kept_upload
         listing mentions model_shape
         oci.reference packing parameter_count parameters progress pushed ranged records remote_code
-        safetensors site skopeo_copy stamps trust vllm_arguments weights workfolder
+        safetensors serving_parameters site skopeo_copy stamps trust vllm_arguments weights
+        workfolder
     """,
     "parts": "folder hub model_registry oci serving skopeo",
     "stages": """

@@ -1,11 +1,12 @@
+import re
 from typing import Any
 
 import pytest
 import yaml
 
 from modelcar.errors import DeployError
-from modelcar.serving.manifest import inference_service, to_yaml
-from modelcar.values import ImageDigest, Model
+from modelcar.serving.manifest import SETTINGS, inference_service, to_yaml
+from modelcar.values import Digest, ImageDigest, Model
 from tests.serving_models import DIGEST, IMAGE, REGISTERED, full, quantized
 
 GPU = "nvidia.com/gpu"
@@ -21,6 +22,7 @@ def predictor(model: Model) -> dict[str, Any]:
 def test_the_quantized_model_is_served_as_the_dashboard_would() -> None:
     manifest = inference_service(quantized(), IMAGE, "ml")
 
+    assert re.fullmatch("[0-9a-f]{16}", manifest["metadata"]["annotations"].pop(SETTINGS))
     assert manifest == {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -59,6 +61,17 @@ def test_the_quantized_model_is_served_as_the_dashboard_would() -> None:
             }
         },
     }
+
+
+def test_the_fingerprint_follows_what_the_pods_are_made_of() -> None:
+    def fingerprint(model: Model, image: ImageDigest = IMAGE) -> str:
+        annotations = inference_service(model, image, "ml")["metadata"]["annotations"]
+        return str(annotations[SETTINGS])
+
+    same = fingerprint(quantized())
+    assert fingerprint(quantized(route=False)) == same
+    assert fingerprint(quantized(cpu="8")) != same
+    assert fingerprint(quantized(), ImageDigest(IMAGE.name, Digest("cd" * 32))) != same
 
 
 def test_the_full_model_spans_four_gpus_that_share_memory() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from modelcar import parameters, trust
-from modelcar.errors import UsageError
+from modelcar import parameters, serving_parameters, trust
+from modelcar.errors import DeployError, UsageError
 from modelcar.values import Model, ModelSource, Serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -25,10 +25,6 @@ SERVING = {
     "hardware_profile": "",
     "pull_secret": "",
 }
-FIT = (
-    *("gpu_count", "node_selector_label", "tensor_parallel_size"),
-    *("max_model_len", "vllm_args"),
-)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +101,16 @@ def test_a_switch_is_true_or_false(text: str, expected: bool) -> None:
 
 
 def _read(**changed: str) -> Serving:
-    given = SERVING | changed
-    fit = {name: given.pop(name) for name in FIT}
-    return parameters.serving(parameters.gpus(**fit), **given)
+    return serving_parameters.serving(**(SERVING | changed))
+
+
+def test_a_remedy_names_the_pipelines_parameters() -> None:
+    remedy = "set serving.gpus and serving.tensor_parallel_size to 4, or serving.node_selector"
+    with pytest.raises(DeployError) as caught, serving_parameters.spoken():
+        raise DeployError("deploying", "it does not fit", remedy)
+    assert str(caught.value).endswith(
+        "; set gpu_count and tensor_parallel_size to 4, or node_selector_label"
+    )
 
 
 def _serving(**changed: str) -> Callable[[], Any]:
@@ -121,6 +124,8 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (_serving(gpu_count=" 1"), "parameter gpu_count: ' 1' is not a whole number"),
     (_serving(gpu_count="٣"), "parameter gpu_count: '٣' is not a whole number"),
     (_serving(tensor_parallel_size="two"), "parameter tensor_parallel_size: 'two' is not"),
+    (_serving(memory_request="32GB"), "parameter memory_request: '32GB' is no quantity; write 4"),
+    (_serving(cpu_request=""), "parameter cpu_request: '' is no quantity; write 4 or 32Gi"),
     (_serving(tolerations="a, b c"), "parameter tolerations: 'b c' is no toleration; write key="),
     (_serving(tolerations="a:Never"), "parameter tolerations: 'a:Never' is no toleration"),
     (_serving(max_model_len="32k"), "parameter max_model_len: '32k' is not a whole number"),

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from modelcar.errors import DeployError
@@ -15,37 +16,71 @@ from modelcar.values import Serving
 
 log = logging.getLogger(__name__)
 
-
 Before = Callable[[], object]
 
 
-def apply(
-    objects: Objects,
-    manifest: Manifest,
-    serving: Serving,
-    *,
-    adopt: bool,
-    proven: bool,
-    before: Before,
-) -> None:
-    """Apply an InferenceService where the live one would come out different.
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """One InferenceService to be applied.
 
     One that another made is refused unless `adopt`; unless what stands is `proven`, it is not
-    recorded as what served before. `before` is called ahead of a write that the server would take.
-    Raises DeployError, and what the client library raises.
+    recorded as what served before.
     """
-    live = objects.service(manifest["metadata"]["name"])
-    if live is not None:
-        _refuse(live, made_by_us(live) or adopt)
-        _update(objects, manifest, live, serving, proven, before)
-        return
-    # First on trial, so that no runtime is left behind for a service that is refused; without
-    # force, so that one which another makes in this moment is refused as well.
-    objects.apply(manifest, force=False, dry_run=True)
-    runtime.ensure(objects, serving.runtime)
-    before()
-    objects.apply(manifest, force=False)
-    log.info("%s: created", manifest["metadata"]["name"])
+
+    objects: Objects
+    manifest: Manifest
+    serving: Serving
+    adopt: bool = False
+    proven: bool = True
+
+    def apply(self, before: Before | None = None) -> None:
+        """Write where the live one would come out different; first call `before`, if it is given.
+
+        That may take long: what stands is looked at anew afterwards. Raises DeployError, and what
+        the client library raises.
+        """
+        change = self._change()
+        if change is not None and before is not None:
+            before()
+            change = self._change()
+        runtime.ensure(self.objects, self.serving.runtime)
+        if change is None:
+            log.info("%s: unchanged", self._name)
+            return
+        # Without force, one that another makes in this moment is refused as well.
+        self.objects.apply(change, force=_updates(change))
+        kind = strategy_of(change)
+        log.info("%s: %s", self._name, f"updated ({kind})" if _updates(change) else "created")
+
+    def _change(self) -> Manifest | None:
+        """Return what to apply, which the server would take; None where nothing would change."""
+        live = self.objects.service(self._name)
+        if live is None:
+            self.objects.apply(self.manifest, force=False, dry_run=True)
+            return self.manifest
+        ours = made_by_us(live)
+        _refuse(live, ours or self.adopt)
+        serves = _serves(self.objects, live)
+        served = self.proven and serves and image_of(live) != image_of(self.manifest)
+        manifest = _of(remembering(self.manifest, live, served), live)
+        if not self._differs(manifest, live, serves) and ours:
+            return None
+        kind = strategy(self.objects, self.serving) if serves else RECREATE
+        return with_strategy(manifest, kind)
+
+    def _differs(self, manifest: Manifest, live: Manifest, serves: bool) -> bool:
+        """Ask the server what would change: it has defaults, webhooks and quantities of its own.
+
+        Of one that serves, the strategy alone is no reason to write: which GPUs are free changes
+        from hour to hour. One that does not may wait for GPUs that are not free after all.
+        """
+        kept = with_strategy(manifest, strategy_of(live)) if serves else manifest
+        preview = self.objects.apply(kept, force=True, dry_run=True)
+        return _substance(preview) != _substance(live)
+
+    @property
+    def _name(self) -> str:
+        return str(self.manifest["metadata"]["name"])
 
 
 def made_by_us(live: Manifest) -> bool:
@@ -54,35 +89,13 @@ def made_by_us(live: Manifest) -> bool:
     return any(f["manager"] == FIELD_MANAGER and f["operation"] == "Apply" for f in fields)
 
 
-def _update(
-    objects: Objects,
-    manifest: Manifest,
-    live: Manifest,
-    serving: Serving,
-    proven: bool,
-    before: Before,
-) -> None:
-    serves = _serves(objects, live)
-    served = proven and serves and image_of(live) != image_of(manifest)
-    manifest = remembering(manifest, live, served)
-    unchanged = not _differs(objects, manifest, live) and made_by_us(live)
-    runtime.ensure(objects, serving.runtime)
-    if unchanged:
-        log.info("%s: unchanged", live["metadata"]["name"])
-        return
-    before()
-    kind = strategy(objects, serving) if serves else RECREATE
-    objects.apply(with_strategy(manifest, kind), force=True)
-    log.info("%s: updated (%s)", live["metadata"]["name"], kind)
+def _of(manifest: Manifest, live: Manifest) -> Manifest:
+    """Have the server refuse to write to another service of that name, made meanwhile."""
+    return {**manifest, "metadata": {**manifest["metadata"], "uid": live["metadata"]["uid"]}}
 
 
-def _differs(objects: Objects, manifest: Manifest, live: Manifest) -> bool:
-    """Ask the server what would change: it has defaults, webhooks and quantities of its own.
-
-    The strategy alone is no reason to write: which GPUs are free changes from hour to hour.
-    """
-    kept = with_strategy(manifest, strategy_of(live))
-    return _substance(objects.apply(kept, force=True, dry_run=True)) != _substance(live)
+def _updates(change: Manifest) -> bool:
+    return "uid" in change["metadata"]
 
 
 def _serves(objects: Objects, live: Manifest) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from modelcar import cluster
 from modelcar.errors import DeployError
 from modelcar.names import dns_name
-from modelcar.serving.apply import Before, apply
+from modelcar.serving.apply import Applying, Before
 from modelcar.serving.check import check
 from modelcar.serving.manifest import Manifest, inference_service
 from modelcar.serving.objects import Objects, find_service
@@ -68,7 +68,7 @@ def deploy(
     token: str = "",
     ca_file: str = "",
     proven: bool = True,
-    before: Before = lambda: None,
+    before: Before | None = None,
 ) -> Endpoint:
     """Serve `image`, and return the endpoint once it answers.
 
@@ -76,8 +76,8 @@ def deploy(
     unless `adopt`. `timeout` is in seconds, by default an hour and the time to pull `image_bytes`;
     what cannot heal is waited for `settle` seconds. `token` and `ca_file` are for the smoke test;
     without a token, that of MODELCAR_ENDPOINT_TOKEN or of `api` is shown. Unless what stands is
-    `proven`, it is not recorded as what served before. `before` is called ahead of a write. Raises
-    DeployError.
+    `proven`, it is not recorded as what served before. `before` is called ahead of a write, and may
+    take long. Raises DeployError.
     """
     began = time.monotonic()
     manifest = render(
@@ -89,7 +89,7 @@ def deploy(
     )
     name, objects = manifest["metadata"]["name"], Objects(api, namespace)
     with cluster.asking(f"applying {namespace}/{name}"):
-        apply(objects, manifest, model.serving, adopt=adopt, proven=proven, before=before)
+        Applying(objects, manifest, model.serving, adopt, proven).apply(before)
     service = Rollout(objects, name, patience(image_bytes, timeout), settle).wait(image.digest)
     url = endpoint_url(service, inside=cluster.inside())
     shown = token or _own_token(api, model, url)
@@ -146,5 +146,6 @@ def _try_out(url: str, name: str, token: str, ca_file: str) -> SmokeResult:
         log.warning("%s: not tried out: %s is only reached inside the cluster", name, url)
         return NOT_ASKED
     result = ask(url, name, token=token, ca_file=ca_file)
-    log.info("%s: first token after %.2f s: %r", name, result.seconds_to_first_token, result.text)
+    times = (result.seconds_to_first_token, result.tokens_per_second)
+    log.info("%s: first token after %.2f s, %.1f tokens/s: %r", name, *times, result.text)
     return result

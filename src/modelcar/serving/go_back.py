@@ -80,7 +80,7 @@ def _returned(
             return f"it stays as it is: {reason}"
         former, ids = _former(what, model, live or {})
         log.warning("%s: it did not prove itself; returning to %s", model.name, former)
-        again = {**options, "registered": ids, "proven": False, "before": lambda: None}
+        again = {**options, "registered": ids, "proven": False, "before": None}
         endpoint = deploy(api, model, former, namespace, **again)
     except DeployError as second:
         return f"it stays as it is: {second}"

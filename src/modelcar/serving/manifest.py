@@ -1,6 +1,8 @@
 """The InferenceService of a model, as the OpenShift AI dashboard would make it."""
 
-from typing import Any
+import hashlib
+import json
+from typing import Any, Final
 
 from modelcar.errors import DeployError
 from modelcar.names import dns_name
@@ -12,6 +14,9 @@ Manifest = dict[str, Any]
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
 GPU = "nvidia.com/gpu"
+SETTINGS: Final = "modelcar-pipelines.io/settings"
+"""A fingerprint of the predictor. KServe copies annotations to the pods' template: there it tells
+which settings are rolled out, where the image is the same."""
 REGISTERED = "modelregistry.opendatahub.io/"
 """The prefix of the labels by which the cluster's controller links to the Model Registry."""
 
@@ -31,6 +36,7 @@ def inference_service(
     Neither `--model` nor `--served-model-name` is an argument: the runtime has both, KServe appends
     ours after them, and vLLM believes the last.
     """
+    predictor = _predictor(model.serving, image)
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -38,10 +44,15 @@ def inference_service(
             "name": dns_name(model.name),
             **({"namespace": namespace} if namespace else {}),
             "labels": _labels(model.serving, registered, model_registry_name),
-            "annotations": _annotations(model),
+            "annotations": {**_annotations(model), SETTINGS: _fingerprint(predictor)},
         },
-        "spec": {"predictor": _predictor(model.serving, image)},
+        "spec": {"predictor": predictor},
     }
+
+
+def _fingerprint(predictor: Manifest) -> str:
+    text = json.dumps(predictor, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def to_yaml(manifest: Manifest) -> str:

@@ -11,12 +11,18 @@ Node = Mapping[str, Any]
 
 
 def may_serve(node: Node, serving: Serving) -> bool:
-    """Return whether a node takes such pods: open, its taints tolerated, with enough GPUs."""
-    spec, tolerations = node.get("spec", {}), tolerated(serving)
-    taints = [taint for taint in spec.get("taints", ()) if taint["effect"] != "PreferNoSchedule"]
-    open_to = all(any(_tolerates(one, taint) for one in tolerations) for taint in taints)
+    """Return whether a node takes such pods, and has enough GPUs."""
     gpus = quantity.parse(str(allocatable(node).get(GPU, "0"))) or 0
-    return open_to and not spec.get("unschedulable") and gpus >= serving.gpus
+    return takes(node, serving) and gpus >= serving.gpus
+
+
+def takes(node: Node, serving: Serving) -> bool:
+    """Return whether a node takes such pods: it is open, and its taints are tolerated."""
+    spec, tolerations = node.get("spec", {}), tolerated(serving)
+    every = spec.get("taints") or ()
+    taints = [taint for taint in every if taint["effect"] != "PreferNoSchedule"]
+    open_to = all(any(_tolerates(one, taint) for one in tolerations) for taint in taints)
+    return open_to and not spec.get("unschedulable")
 
 
 def allocatable(node: Node) -> Mapping[str, Any]:

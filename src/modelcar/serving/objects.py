@@ -1,6 +1,7 @@
 """The few objects of the API server that deploying reads and writes, as plain JSON objects."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +10,8 @@ from modelcar.serving.manifest import Manifest
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
+
+log = logging.getLogger(__name__)
 
 FIELD_MANAGER = "modelcar"
 _GROUP, _VERSION, _PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
@@ -91,6 +94,23 @@ class Objects:
         """Return all InferenceServices of the namespace."""
         return cast(Sequence[Manifest], self._request("GET", self._services)["items"])
 
+    def cluster_quotas(self) -> Sequence[dict[str, Any]] | None:
+        """Return what OpenShift's quotas over several namespaces leave here; None when hidden."""
+        from kubernetes.client.rest import ApiException
+
+        path = f"/apis/quota.openshift.io/v1/namespaces/{self.namespace}"
+        try:
+            return self._items(f"{path}/appliedclusterresourcequotas", hidden=(403,))
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            return ()
+
+    def unscheduled(self) -> Sequence[dict[str, Any]] | None:
+        """Return the pods of all namespaces that wait for a node; None when they are hidden."""
+        waiting = "spec.nodeName=,status.phase=Pending"
+        return self._items("/api/v1/pods", [("fieldSelector", waiting)])
+
     def quotas(self) -> Sequence[dict[str, Any]] | None:
         """Return the namespace's quotas; None when they may not be read."""
         return self._items(f"/api/v1/namespaces/{self.namespace}/resourcequotas")
@@ -104,10 +124,13 @@ class Objects:
         """Return a node's pods, of all namespaces; None when they may not be read."""
         return self._items("/api/v1/pods", [("fieldSelector", f"spec.nodeName={node}")])
 
-    def runtime_status(self, name: str) -> tuple[int, int]:
-        """Return the HTTP status of that ServingRuntime, and of a ClusterServingRuntime."""
-        cluster = f"{_RUNTIMES}/clusterservingruntimes/{name}"
-        return self._status(f"{self._runtimes}/{name}"), self._status(cluster)
+    def runtime_status(self, name: str) -> int:
+        """Return the HTTP status of that ServingRuntime: 200, 403 or 404."""
+        return self._status(f"{self._runtimes}/{name}")
+
+    def cluster_runtime_status(self, name: str) -> int:
+        """Return the HTTP status of that ClusterServingRuntime: 200, 403 or 404."""
+        return self._status(f"{_RUNTIMES}/clusterservingruntimes/{name}")
 
     def runtimes(self) -> Sequence[Manifest]:
         """Return the namespace's ServingRuntimes; none where they may not be read."""
@@ -123,22 +146,48 @@ class Objects:
             if error.status != 409:
                 raise
 
-    def delete_runtime(self, name: str, uid: str) -> None:
-        """Delete the ServingRuntime of that uid, and not another of its name."""
-        self._request("DELETE", f"{self._runtimes}/{name}", body={"preconditions": {"uid": uid}})
+    def delete_runtime(self, name: str, uid: str) -> bool:
+        """Delete the ServingRuntime of that uid, and not another of its name.
+
+        Returns False, and says so, where that may not be done or was done by another.
+        """
+        from kubernetes.client.rest import ApiException
+
+        body = {"preconditions": {"uid": uid}}
+        try:
+            self._request("DELETE", f"{self._runtimes}/{name}", body=body)
+        except ApiException as error:
+            if error.status not in (*_HIDDEN, 409):
+                raise
+            log.warning("%s: not deleted (HTTP %s)", name, error.status)
+            return False
+        return True
 
     def templates(self, namespace: str) -> Sequence[Manifest]:
         """Return the OpenShift templates of a namespace; none where they may not be read."""
         return self._items(f"/apis/template.openshift.io/v1/namespaces/{namespace}/templates") or ()
 
-    def await_change(self, name: str, resource_version: str, seconds: float) -> None:
-        """Return at the service's first change after `resource_version`, or after `seconds`."""
+    def await_change(self, name: str, resource_version: str, seconds: float) -> bool:
+        """Return True at the service's first change since that version, False after `seconds`.
+
+        After the API server has started anew, the object's own version is too old to begin at.
+        """
         from kubernetes.client import CustomObjectsApi
+        from kubernetes.client.rest import ApiException
 
         listing = CustomObjectsApi(self.api).list_namespaced_custom_object
-        of = (_GROUP, _VERSION, self.namespace, _PLURAL)
-        chosen = {"field_selector": f"metadata.name={name}", "resource_version": resource_version}
-        await_change(listing, of, chosen, seconds)
+        of, field = (_GROUP, _VERSION, self.namespace, _PLURAL), f"metadata.name={name}"
+        chosen = {"field_selector": field}
+        try:
+            return await_change(listing, of, chosen, resource_version, seconds)
+        except ApiException as error:
+            if error.status != 410:
+                raise
+        listed = self._request("GET", self._services, [("fieldSelector", field)])
+        (found,) = listed["items"] or [{}]
+        if found.get("metadata", {}).get("resourceVersion") != resource_version:
+            return True
+        return await_change(listing, of, chosen, listed["metadata"]["resourceVersion"], seconds)
 
     @property
     def _services(self) -> str:
@@ -160,18 +209,26 @@ class Objects:
         return 200
 
     def _items(
-        self, path: str, query: Sequence[tuple[str, str]] = ()
+        self,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        hidden: Collection[int] = _HIDDEN,
     ) -> Sequence[dict[str, Any]] | None:
-        listed = self._readable(path, query)
+        listed = self._readable(path, query, hidden)
         return None if listed is None else cast(Sequence[dict[str, Any]], listed["items"])
 
-    def _readable(self, path: str, query: Sequence[tuple[str, str]] = ()) -> dict[str, Any] | None:
+    def _readable(
+        self,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        hidden: Collection[int] = _HIDDEN,
+    ) -> dict[str, Any] | None:
         from kubernetes.client.rest import ApiException
 
         try:
             return cast(dict[str, Any], self._request("GET", path, query))
         except ApiException as error:
-            if error.status in _HIDDEN:
+            if error.status in hidden:
                 return None
             raise
 
@@ -202,17 +259,25 @@ class Objects:
 
 
 def await_change(
-    listing: Callable[..., Any], of: Sequence[str], chosen: Mapping[str, str], seconds: float
-) -> None:
-    """Return at the first change to what the client's `listing` lists, or after `seconds`."""
+    listing: Callable[..., Any],
+    of: Sequence[str],
+    chosen: Mapping[str, str],
+    version: str,
+    seconds: float,
+) -> bool:
+    """Return True at the first change to what `listing` lists of `chosen`, False after `seconds`.
+
+    `version` is the resource version from which on changes count.
+    """
     from kubernetes.watch import Watch
 
     window = max(1, round(seconds))
     # The second limit is for a connection that died without a word.
     limits = {"timeout_seconds": window, "_request_timeout": window + 10}
-    changes = Watch().stream(listing, *of, **chosen, **limits)
-    next(changes, None)
+    changes = Watch().stream(listing, *of, **chosen, resource_version=version, **limits)
+    changed = next(changes, None) is not None
     changes.close()
+    return changed
 
 
 def find_service(api: "ApiClient", name: str, namespace: str) -> Manifest | None:

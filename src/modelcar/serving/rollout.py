@@ -10,7 +10,7 @@ from typing import Any
 from modelcar.errors import DeployError
 from modelcar.serving.diagnose import Diagnosis, diagnose
 from modelcar.serving.history import image_of
-from modelcar.serving.manifest import Manifest
+from modelcar.serving.manifest import SETTINGS, Manifest
 from modelcar.serving.objects import Objects
 from modelcar.serving.progress import progress
 from modelcar.serving.signs import Seen, crashed
@@ -53,7 +53,7 @@ class State:
         return self._rolled_out(image) and condition(self.service, "Ready") == "True"
 
     def _rolled_out(self, image: str) -> bool:
-        if self.deployment is not None and not _complete(self.deployment):
+        if self.deployment is not None and not self._up_to_date(self.deployment):
             return False
         if self.deployment is None and self.pods is None:
             return True
@@ -61,6 +61,16 @@ class State:
         template = (self.deployment or {}).get("spec", {}).get("template")
         # Which container has it depends on KServe's mode, and in the template it is an annotation.
         return image in json.dumps([template, [pod.get("spec") for pod in running]])
+
+    def _up_to_date(self, deployment: dict[str, Any]) -> bool:
+        """Return whether a Deployment is complete, and made for the service's settings.
+
+        A template without the fingerprint says nothing of them.
+        """
+        wanted = (self.service["metadata"].get("annotations") or {}).get(SETTINGS)
+        template = deployment["spec"].get("template", {}).get("metadata") or {}
+        there = (template.get("annotations") or {}).get(SETTINGS, wanted)
+        return there == wanted and _complete(deployment)
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from modelcar.errors import DeployError
@@ -13,8 +14,8 @@ log = logging.getLogger(__name__)
 _TEMPLATES: Final = ("redhat-ods-applications", "opendatahub")
 """Where OpenShift AI, and Open Data Hub, keep the templates of their runtimes."""
 _ABSENT: Final = "it is not there, and no template of it may be read"
-_KIND: Final = "ServingRuntime"
-_MADE_BY: Final = {"app.kubernetes.io/managed-by": "modelcar-pipelines"}
+_MADE: Final = "modelcar-pipelines.io/made"
+"""An annotation that names the object itself, so that a copy of it is not taken for ours."""
 
 
 def ensure(objects: Objects, name: str) -> None:
@@ -23,72 +24,77 @@ def ensure(objects: Objects, name: str) -> None:
     One that stands is never written. Raises DeployError where there is certainly none, and no
     template that may be read; what may not be looked up is left to KServe to miss.
     """
-    seen = objects.runtime_status(name)
-    if 200 in seen or seen[0] == 403:
+    if objects.runtime_status(name) != 404:
         return
-    found = _find(objects, name)
+    found = next(_templates_of(objects, name), None)
     if found is not None:
-        objects.create_runtime(from_template(found, name))
-        log.info("%s: created from the template %s", name, found["metadata"]["name"])
-    elif 403 not in seen:
+        objects.create_runtime(from_template(*found, name, objects.namespace))
+        log.info("%s: created from the template %s", name, _name(found[0]))
+        return
+    # Where KServe is not OpenShift AI's, a runtime may be the cluster's.
+    status = objects.cluster_runtime_status(name)
+    if status == 404:
         raise _missing(objects.namespace, name)
-    else:
+    if status == 403:
         log.warning("%s: %s; a cluster's own may not be looked up", name, _ABSENT)
 
 
-def from_template(template: Manifest, name: str) -> Manifest:
-    """Return the runtime of that name in a template, as the dashboard would create it.
+def from_template(template: Manifest, runtime: Manifest, name: str, namespace: str) -> Manifest:
+    """Return the template's `runtime`, as the dashboard would create it in `namespace`.
 
-    Raises DeployError for a template that asks for parameters.
+    Raises DeployError for one that asks for the template's parameters.
     """
-    runtime = next(one for one in _runtimes(template) if one["metadata"]["name"] == name)
-    if "${" in json.dumps(runtime):
-        title = template["metadata"]["name"]
-        remedy = f"create the runtime with `oc process {title} | oc apply -f -`"
+    title, text = _name(template), json.dumps(runtime)
+    asked = [one.get("name", "") for one in template.get("parameters") or ()]
+    if any(f"${{{parameter}}}" in text for parameter in asked):
+        place = template["metadata"].get("namespace", _TEMPLATES[0])
+        remedy = f"create it with `oc process -n {place} {title} | oc apply -n {namespace} -f -`"
         raise DeployError(f"creating {name}", f"the template {title} has parameters", remedy)
-    metadata, template_metadata = runtime["metadata"], template["metadata"]
-    shown = template_metadata.get("annotations", {}).get("openshift.io/display-name", "")
-    annotations = {"opendatahub.io/template-name": template_metadata["name"]}
+    shown = _annotations(template).get("openshift.io/display-name", "")
+    annotations = {**_annotations(runtime), "opendatahub.io/template-name": title}
     annotations |= {"opendatahub.io/template-display-name": shown} if shown else {}
-    return {
-        **runtime,
-        "metadata": {
-            "name": name,
-            "labels": {**metadata.get("labels", {}), **_MADE_BY},
-            "annotations": {**metadata.get("annotations", {}), **annotations},
-        },
-    }
+    labels = runtime["metadata"].get("labels") or {}
+    metadata = {"name": name, "labels": labels, "annotations": annotations}
+    annotations[_MADE] = f"{namespace}/{name}"
+    return {**runtime, "metadata": metadata}
 
 
 def remove_unused(objects: Objects) -> None:
-    """Delete the runtimes of the namespace that `ensure` created and no service names."""
-    made = [one for one in objects.runtimes() if _MADE_BY.items() <= _labels(one).items()]
+    """Delete the runtimes of the namespace that `ensure` created and no service names.
+
+    None is deleted while a service names none: KServe may have chosen it. What an account may not
+    see or delete stays, and that is said.
+    """
+    made = [one for one in objects.runtimes() if _made_by_us(one, objects.namespace)]
     if not made:
         return
     services = [one for one in objects.services() if "deletionTimestamp" not in one["metadata"]]
     named = {_named(service) for service in services}
-    for runtime in made:
-        name, uid = runtime["metadata"]["name"], runtime["metadata"]["uid"]
-        if name not in named:
-            objects.delete_runtime(name, uid)
+    for runtime in () if "" in named else made:
+        name = _name(runtime)
+        if name not in named and objects.delete_runtime(name, runtime["metadata"]["uid"]):
             log.info("%s: deleted, no service names it any more", name)
 
 
-def _find(objects: Objects, name: str) -> Manifest | None:
-    """Return the first template that may be read and has that runtime, else None."""
+def _templates_of(objects: Objects, name: str) -> Iterator[tuple[Manifest, Manifest]]:
+    """Yield the templates that may be read and have that runtime, with it."""
     for namespace in _TEMPLATES:
         for template in objects.templates(namespace):
-            if any(one["metadata"]["name"] == name for one in _runtimes(template)):
-                return template
-    return None
+            for one in template.get("objects") or ():
+                if one.get("kind") == "ServingRuntime" and _name(one) == name:
+                    yield template, one
 
 
-def _runtimes(template: Manifest) -> list[Manifest]:
-    return [one for one in template.get("objects", ()) if one.get("kind") == _KIND]
+def _made_by_us(runtime: Manifest, namespace: str) -> bool:
+    return _annotations(runtime).get(_MADE) == f"{namespace}/{_name(runtime)}"
 
 
-def _labels(runtime: Manifest) -> dict[str, Any]:
-    found: dict[str, Any] = runtime["metadata"].get("labels", {})
+def _name(manifest: Manifest) -> str:
+    return str((manifest.get("metadata") or {}).get("name", ""))
+
+
+def _annotations(manifest: Manifest) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = manifest["metadata"].get("annotations") or {}
     return found
 
 

@@ -30,6 +30,8 @@ _STREAMED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/v1/completions", {"prompt": "Hello", **_SHORT}),
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hello"}], **_SHORT}),
 )
+_SHORTEST = 0.01
+"""Seconds below which tokens came at once, from a buffer: that is no rate."""
 _NOT_OFFERED = ("does not support", "not supported", "chat template")
 _REMEDIES = {
     302: "a login page stands before the endpoint: set MODELCAR_ENDPOINT_TOKEN",
@@ -47,7 +49,7 @@ class SmokeResult:
     seconds_to_first_token: float
     text: str
     tokens_per_second: float = 0.0
-    """From the first token on; 0 for a single token, and for an embedding."""
+    """From the first token on; 0 for what came at once, and for an embedding."""
 
 
 NOT_ASKED: Final = SmokeResult(0.0, "")
@@ -164,17 +166,18 @@ def _stream(server: _Server, path: str, question: dict[str, Any]) -> SmokeResult
         for event in _events(response):
             if "error" in event:
                 raise server.failed(path, json.dumps(event["error"]))
-            if word := _word(event):
-                words.append(word)
-                times.append(time.monotonic())
+            if event.get("choices"):  # a token without text is one too
+                words.append(_word(event))
+                times.append((time.monotonic(), words[-1] != ""))
             tokens = (event.get("usage") or {}).get("completion_tokens", tokens)
-    if not times:
+    first = next((at for at, word in times if word), None)
+    if first is None:
         raise server.failed(path, "the stream ended without a token")
-    return SmokeResult(times[0] - began, "".join(words), _rate(tokens, times[-1] - times[0]))
+    return SmokeResult(first - began, "".join(words), _rate(tokens, times[-1][0] - times[0][0]))
 
 
 def _rate(tokens: int, seconds: float) -> float:
-    return (tokens - 1) / seconds if tokens > 1 and seconds > 0 else 0.0
+    return (tokens - 1) / seconds if tokens > 1 and seconds > _SHORTEST else 0.0
 
 
 def _events(response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from modelcar.values import Serving
 RECREATE: Final = "Recreate"
 """The old one ends first: a rolling update waits for a second set of GPUs, often for ever."""
 ROLLING: Final = "RollingUpdate"
+_BESIDES: Final = {"cpu": Decimal("0.5"), "memory": Decimal(1 << 30)}
 _OVER: Final = ("Succeeded", "Failed")
 Amounts = Mapping[str, Decimal]
 
@@ -40,29 +41,35 @@ def strategy_of(service: Manifest) -> str:
     return str(found.get("type", RECREATE))
 
 
-def _wanted(serving: Serving) -> Amounts:
-    asked = {GPU: str(serving.gpus), "cpu": serving.cpu, "memory": serving.memory}
-    return {name: quantity.parse(text) or Decimal(0) for name, text in asked.items()}
+def _wanted(serving: Serving, memory: str) -> Amounts:
+    """Return what a pod takes: the model's container, and the little ones beside it."""
+    cpu, needed = _parsed(serving.cpu) + _BESIDES["cpu"], _parsed(memory) + _BESIDES["memory"]
+    return {GPU: Decimal(serving.gpus), "cpu": cpu, "memory": needed}
 
 
 def _quotas_allow(objects: Objects, serving: Serving) -> bool:
-    quotas = objects.quotas()
-    if quotas is None:
+    own, shared = objects.quotas(), objects.cluster_quotas()
+    if own is None or shared is None:
         return False
+    states = [quota.get("status") or {} for quota in own]
+    states += [(quota.get("status") or {}).get("total") or {} for quota in shared]
     wanted = {"pods": Decimal(1)}
-    for name, amount in _wanted(serving).items():
-        wanted |= {name: amount, f"requests.{name}": amount, f"limits.{name}": amount}
-    return all(wanted.get(name, left) <= left for quota in quotas for name, left in _left(quota))
+    limits = _wanted(serving, serving.memory_limit or serving.memory)
+    for name, amount in _wanted(serving, serving.memory).items():
+        wanted |= {name: amount, f"requests.{name}": amount, f"limits.{name}": limits[name]}
+    return all(wanted.get(name, left) <= left for state in states for name, left in _left(state))
 
 
-def _left(quota: Mapping[str, Any]) -> Iterator[tuple[str, Decimal]]:
-    status = quota.get("status", {})
-    used = status.get("used", {})
-    for name, hard in status.get("hard", {}).items():
+def _left(state: Mapping[str, Any]) -> Iterator[tuple[str, Decimal]]:
+    used = state.get("used") or {}
+    for name, hard in (state.get("hard") or {}).items():
         yield name, _parsed(hard) - _parsed(used.get(name))
 
 
 def _room(objects: Objects, serving: Serving) -> bool:
+    waiting = objects.unscheduled()
+    if waiting is None or any(_requested(pod, GPU) for pod in waiting):
+        return False  # what is free is theirs
     nodes = objects.nodes(serving.node_selector) or ()
     return any(may_serve(node, serving) and _holds(objects, node, serving) for node in nodes)
 
@@ -74,14 +81,14 @@ def _holds(objects: Objects, node: Mapping[str, Any], serving: Serving) -> bool:
     there = [pod for pod in pods if pod.get("status", {}).get("phase") not in _OVER]
     return all(
         amount <= _parsed(allocatable(node).get(name)) - sum(_requested(pod, name) for pod in there)
-        for name, amount in _wanted(serving).items()
+        for name, amount in _wanted(serving, serving.memory).items()
     )
 
 
 def _requested(pod: Mapping[str, Any], name: str) -> Decimal:
     def of(kind: str) -> list[Decimal]:
         containers = pod["spec"].get(kind, ())
-        every = (one.get("resources", {}).get("requests", {}) for one in containers)
+        every = ((one.get("resources") or {}).get("requests") or {} for one in containers or ())
         return [_parsed(requests.get(name)) for requests in every]
 
     return max(sum(of("containers"), Decimal(0)), *of("initContainers"), Decimal(0))

@@ -14,7 +14,9 @@ log = logging.getLogger(__name__)
 _WINDOW = 10.0
 """Seconds after which all is read again though what is watched did not change."""
 _POLL = 5.0
-"""Seconds between two looks by an account that may not watch."""
+"""Seconds between two looks where the server refuses to be watched."""
+_LEAST = 1.0
+"""Seconds between two looks where a watch ends without a change."""
 _PASSING = (0, 410, 429, 500, 502, 503, 504)
 T = TypeVar("T")
 
@@ -49,25 +51,29 @@ class Watching:
                     raise DeployError(self.what, f"the API server is away ({error})") from error
             time.sleep(1)
 
-    def pause(self, await_change: Callable[[float], None], seconds: float) -> None:
-        """Wait for a change, for at most `seconds`; a watch that breaks or expires ends the pause.
+    def pause(self, await_change: Callable[[float], bool], seconds: float) -> None:
+        """Wait for a change, for at most `seconds`; `await_change` returns whether one came.
 
-        The next look reads anew, and the next watch goes on from there.
+        A watch that breaks or expires ends the pause: the next look reads anew, and the next watch
+        goes on from there. One that ends at once is not tried again at once.
         """
         from kubernetes.client.rest import ApiException
         from urllib3.exceptions import HTTPError
 
-        seconds = min(_WINDOW, self.left, max(seconds, 1.0))
+        seconds, began = min(_WINDOW, self.left, max(seconds, 1.0)), time.monotonic()
+        least = 0.0
         try:
-            await_change(seconds)
+            least = _LEAST if not await_change(seconds) else 0.0
         except ApiException as error:
             if error.status == 403:
                 self.say("it may not be watched: read every few seconds", logging.WARNING)
-                time.sleep(min(seconds, _POLL))
             elif error.status not in _PASSING:
                 raise refusal(self.what, error) from error
+            least = _POLL
         except HTTPError as error:
             log.info("%s: the watch broke, and is taken up again (%s)", self.name, error)
+            least = _LEAST
+        time.sleep(max(0.0, min(seconds, least - (time.monotonic() - began))))
 
     def say(self, line: str, level: int = logging.INFO) -> None:
         """Log a line, once."""
