@@ -86,14 +86,18 @@ class Cluster:
     def selector(self) -> dict[str, str]:
         return {"team": self.namespace}
 
-    def node(self, instance: str, gpus: str) -> None:
+    def node(self, instance: str, gpus: str, **spec: Any) -> None:
         labels = {**self.selector, INSTANCE: instance}
         name = f"{self.namespace}-{secrets.token_hex(2)}"
         self.kube.request("POST", "/api/v1/nodes", {"metadata": {"name": name, "labels": labels}})
+        # It comes with a taint that a controller would take away once its kubelet is ready.
+        ready = {"spec": {"taints": None, **spec}}
+        merge = "application/merge-patch+json"
+        self.kube.request("PATCH", f"/api/v1/nodes/{name}", ready, merge)
         amounts = {"nvidia.com/gpu": gpus, "ephemeral-storage": "200Gi"}
         status = {"capacity": amounts, "allocatable": amounts}
         path = f"/api/v1/nodes/{name}/status"
-        self.kube.request("PATCH", path, {"status": status}, "application/merge-patch+json")
+        self.kube.request("PATCH", path, {"status": status}, merge)
 
 
 @pytest.fixture
@@ -115,6 +119,8 @@ def test_nodes_are_read_where_they_may_be(cluster: Cluster) -> None:
 
 def test_what_does_not_fit_is_not_applied(tmp_path: Path, hub: HubServer, cluster: Cluster) -> None:
     cluster.node("g6.4xlarge", "1")
+    taint = {"key": "team", "value": "b", "effect": "NoSchedule"}
+    cluster.node("g6.12xlarge", "4", taints=[taint])  # it would fit there, and may not run there
     name = catalog(tmp_path, gpus=2, max_model_len=4096, node_selector=cluster.selector)
     build = ["build", name, "--to", "oci:image:1", "--base", "scratch", "--json"]
     image = told(modelcar(tmp_path, *build, HF_ENDPOINT=hub.url))["reference"]
