@@ -73,12 +73,14 @@ def test_each_step_is_said_as_it_comes(
 
 
 def test_an_api_server_that_restarts_midway_is_waited_for(site: Site, listener: Listener) -> None:
-    waiting, broke = listener.event("no pod yet"), listener.event("the watch broke")
+    waiting, noticed = listener.event("no pod yet"), threading.Event()
+    for words in ("the watch broke", "the API server is away"):
+        listener.upon(words, noticed.set)
     away: list[bool] = []
 
     def restart_then_finish() -> None:
         assert waiting.wait(20)
-        site.server.restart(meanwhile=lambda: away.append(broke.wait(20)))
+        site.server.restart(meanwhile=lambda: away.append(noticed.wait(20)))
         site.bring_up()
 
     thread = threading.Thread(target=restart_then_finish)

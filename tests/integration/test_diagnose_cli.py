@@ -129,7 +129,7 @@ def test_what_is_not_known_is_not_guessed(place: Place) -> None:
 
 def test_a_service_that_is_not_there_and_one_that_may_not_be_read(place: Place) -> None:
     refused(place.diagnose(), "there is no such InferenceService; deploy it, or check the name")
-    refused(place.diagnose(user="pipeline"), "cannot get resource", "bind the Role")
+    refused(place.diagnose(user="pipeline"), "cannot get resource", "add this rule to a Role")
 
 
 class Kubelet(LoopbackServer):

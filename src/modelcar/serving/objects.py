@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from modelcar.cluster import asking
+from modelcar.cluster import asking, request
 from modelcar.serving.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -39,11 +39,7 @@ class Objects:
             raise
 
     def apply(self, manifest: Manifest, *, force: bool, dry_run: bool = False) -> Manifest:
-        """Apply on the server's side, and return the object as it is (or would be) afterwards.
-
-        One plain request: the library's dynamic client would first fetch the server's whole
-        discovery, and keep it in a file that others on the machine can write.
-        """
+        """Apply on the server's side, and return the object as it is (or would be) afterwards."""
         query = [("fieldManager", FIELD_MANAGER), ("force", str(force).lower())]
         path = f"{self._services}/{manifest['metadata']['name']}"
         query += [("dryRun", "All")] if dry_run else []
@@ -240,22 +236,7 @@ class Objects:
         body: Any = None,
         raw: bool = False,
     ) -> Any:
-        headers = {"Accept": "*/*" if raw else "application/json"}
-        if body is not None:
-            patch = method == "PATCH"
-            headers["Content-Type"] = f"application/{'apply-patch+yaml' if patch else 'json'}"
-        return self.api.call_api(
-            path,
-            method,
-            query_params=list(query),
-            header_params=headers,
-            body=body,
-            response_type=None if raw else "object",
-            _preload_content=not raw,
-            auth_settings=["BearerToken"],
-            _return_http_data_only=True,
-            _request_timeout=60,
-        )
+        return request(self.api, method, path, query, body, raw)
 
 
 def await_change(

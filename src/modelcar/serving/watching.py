@@ -49,6 +49,7 @@ class Watching:
             except HTTPError as error:
                 if self.left < 0:
                     raise DeployError(self.what, f"the API server is away ({error})") from error
+                self.say("the API server is away, and is asked again")
             time.sleep(1)
 
     def pause(self, await_change: Callable[[float], bool], seconds: float) -> None:
