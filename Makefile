@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help setup demo test check fmt compile constraints bench clean
+.PHONY: help setup demo test check fmt compile manifests constraints bench clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,7 @@ check: setup  ## Lint, types, formatting, and whether compiled/ is what the sour
 	$(BIN)/mypy
 	$(BIN)/modelcar check
 	$(BIN)/python -m scripts.compile --check
+	$(BIN)/python -m scripts.manifests --check
 
 fmt: setup  ## Format and mend what can be mended.
 	$(BIN)/ruff check --fix .
@@ -41,6 +42,9 @@ fmt: setup  ## Format and mend what can be mended.
 
 compile: setup  ## Write compiled/ anew.
 	$(BIN)/python -m scripts.compile
+
+manifests: setup  ## Write manifests/ and docs/rights.md anew.
+	$(BIN)/python -m scripts.manifests
 
 constraints:  ## Resolve anew and write constraints.txt.
 	rm -rf .venv-fresh && $(PYTHON) -m venv .venv-fresh

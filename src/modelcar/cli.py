@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from modelcar import __version__
+from modelcar.cli_bootstrap import bootstrap
 from modelcar.cli_model_registry import archive, register, restore, versions
 from modelcar.cli_options import (
     REFERENCE,
@@ -227,5 +228,6 @@ for verb in (
     rollback,
     undeploy,
     prune,
+    bootstrap,
 ):
     main.add_command(verb)

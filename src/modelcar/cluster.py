@@ -3,10 +3,10 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelcar.errors import DeployError
 from modelcar.trust import SERVICE_ACCOUNT
@@ -79,6 +79,38 @@ def bearer_token() -> str:
     files = (Path(name).expanduser() for name in _path(None).split(os.pathsep))
     known = inside() or any(path.is_file() for path in files)
     return own_token(connect()) if known else ""
+
+
+def request(
+    api: "ApiClient",
+    method: str,
+    path: str,
+    query: Sequence[tuple[str, str]] = (),
+    body: Any = None,
+    raw: bool = False,
+) -> Any:
+    """Send one request, and return the answer's JSON, or with `raw` the response itself.
+
+    A PATCH applies on the server's side. One plain request: the library's dynamic client would
+    first fetch the server's whole discovery, and keep it in a file that others on the machine can
+    write. Raises what the client library raises.
+    """
+    headers = {"Accept": "*/*" if raw else "application/json"}
+    if body is not None:
+        patch = method == "PATCH"
+        headers["Content-Type"] = f"application/{'apply-patch+yaml' if patch else 'json'}"
+    return api.call_api(
+        path,
+        method,
+        query_params=list(query),
+        header_params=headers,
+        body=body,
+        response_type=None if raw else "object",
+        _preload_content=not raw,
+        auth_settings=["BearerToken"],
+        _return_http_data_only=True,
+        _request_timeout=60,
+    )
 
 
 @contextmanager

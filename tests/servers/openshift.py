@@ -27,6 +27,13 @@ def definitions() -> list[dict[str, Any]]:
     """Return what a test server needs to know of OpenShift."""
     return [
         definition("Template", "template.openshift.io"),
+        definition("Route", "route.openshift.io"),
+        definition("ImageStream", "image.openshift.io"),
+        definition("BuildConfig", "build.openshift.io"),
+        definition(
+            "DataSciencePipelinesApplication",
+            "datasciencepipelinesapplications.opendatahub.io",
+        ),
         definition("AppliedClusterResourceQuota", "quota.openshift.io"),
     ]
 

@@ -61,7 +61,7 @@ def undeploy(api: "ApiClient", model: str, namespace: str) -> bool:
             raise DeployError(what, "modelcar did not make it", "delete it with `oc delete`")
         if live is not None:
             objects.delete(name, live["metadata"]["uid"])
-        runtime.remove_unused(objects)
+        tuple(runtime.remove_unused(objects))
     return live is not None
 
 

@@ -59,8 +59,8 @@ def from_template(template: Manifest, runtime: Manifest, name: str, namespace: s
     return {**runtime, "metadata": metadata}
 
 
-def remove_unused(objects: Objects) -> None:
-    """Delete the runtimes of the namespace that `ensure` created and no service names.
+def remove_unused(objects: Objects) -> Iterator[str]:
+    """Delete the runtimes of the namespace that `ensure` created and no service names; yield them.
 
     None is deleted while a service names none: KServe may have chosen it. What an account may not
     see or delete stays, and that is said.
@@ -74,6 +74,7 @@ def remove_unused(objects: Objects) -> None:
         name = _name(runtime)
         if name not in named and objects.delete_runtime(name, runtime["metadata"]["uid"]):
             log.info("%s: deleted, no service names it any more", name)
+            yield name
 
 
 def _templates_of(objects: Objects, name: str) -> Iterator[tuple[Manifest, Manifest]]:

@@ -1,0 +1,87 @@
+"""What the pipeline's account may do: each right, and the calls that it serves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Place = Literal["namespace", "cluster", "templates"]
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One kind of object and what may be done to it; `serves` names the calls that need it."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    serves: str
+    place: Place = "namespace"
+
+
+_KSERVE: Final = "serving.kserve.io"
+_IMAGES: Final = "image.openshift.io"
+RIGHTS: Final = (
+    Right(_KSERVE, "inferenceservices", ("get",), "deploy, diagnose, rollback, undeploy: read it"),
+    Right(_KSERVE, "inferenceservices", ("create", "patch"), "deploy, rollback: apply it"),
+    Right(_KSERVE, "inferenceservices", ("watch",), "deploy, rollback: wait for it"),
+    Right(
+        _KSERVE,
+        "inferenceservices",
+        ("list",),
+        "deploy: watch on after a restart; undeploy, prune: what others name",
+    ),
+    Right(_KSERVE, "inferenceservices", ("delete",), "undeploy: delete it"),
+    Right(_KSERVE, "servingruntimes", ("get",), "deploy: is it there"),
+    Right(_KSERVE, "servingruntimes", ("create",), "deploy: make it from the template"),
+    Right(_KSERVE, "servingruntimes", ("list", "delete"), "undeploy: delete the one made"),
+    Right("apps", "deployments", ("get",), "deploy, diagnose: is it rolled out"),
+    Right("", "pods", ("list",), "deploy, diagnose: node, containers; --pre-pull"),
+    Right("", "pods", ("create", "delete", "watch"), "deploy --pre-pull: pods that pull"),
+    Right("", "pods/log", ("get",), "deploy, diagnose: why a container ended"),
+    Right("", "events", ("list",), "deploy, diagnose: why a pod is not created"),
+    Right("", "resourcequotas", ("list",), "deploy: is a second pod allowed"),
+    Right(
+        "quota.openshift.io",
+        "appliedclusterresourcequotas",
+        ("list",),
+        "deploy: is a second pod allowed",
+    ),
+    Right(_IMAGES, "imagestreams", ("get", "create"), "build: the first push makes the stream"),
+    Right(_IMAGES, "imagestreams/layers", ("get", "update"), "build, mirror: pull and push"),
+    Right("", "persistentvolumeclaims", ("get",), "preflight: is it bound and large enough"),
+    Right("", "nodes", ("list",), "deploy: fit, spare GPUs, --pre-pull", "cluster"),
+    Right("", "pods", ("list",), "deploy: which GPUs are spare", "cluster"),
+    Right(
+        "template.openshift.io",
+        "templates",
+        ("list",),
+        "deploy: the serving runtime's template",
+        "templates",
+    ),
+)
+
+
+def rules(place: Place, rights: Sequence[Right] = RIGHTS) -> list[Mapping[str, Any]]:
+    """Return the rules of a Role, one for each kind of object, in the order of `rights`."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for right in rights:
+        if right.place == place:
+            kinds.setdefault((right.group, right.resource), []).extend(right.verbs)
+    return [
+        {"apiGroups": [group], "resources": [resource], "verbs": verbs}
+        for (group, resource), verbs in kinds.items()
+    ]
+
+
+def table() -> Iterator[str]:
+    """Yield the lines of a Markdown table: each rule, where it is bound, and what it serves."""
+    yield "| API group | resource | verbs | where | serves |"
+    yield "|---|---|---|---|---|"
+    where = {"namespace": "namespace", "cluster": "cluster, optional", "templates": _TEMPLATES}
+    for right in RIGHTS:
+        verbs = ", ".join(right.verbs)
+        group = right.group or "core"
+        yield f"| {group} | {right.resource} | {verbs} | {where[right.place]} | {right.serves} |"
+
+
+_TEMPLATES: Final = "`redhat-ods-applications`, optional"

@@ -1,0 +1,53 @@
+"""The verb that makes a namespace ready: bootstrap."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from modelcar.cli_options import common_options, show
+
+
+@click.command()
+@common_options
+@click.option("-n", "--namespace", default="", help="Which; else the current one.")
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Tokens as KEY=value: HF_TOKEN, QUAY_USERNAME, QUAY_PASSWORD, MODEL_REGISTRY_URL.",
+)
+@click.option("--pvc-size", default="100Gi", help="Of the volume claim, where there is none.")
+@click.option("--storage-class", default="", help="Of the volume claim; else the default.")
+@click.option("--adopt", is_flag=True, help="Take over objects that another made.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--remove", is_flag=True, help="Take back what was made, but for the volume claim.")
+@click.option("--with-pvc", is_flag=True, help="With --remove: the volume claim, and its files.")
+def bootstrap(
+    namespace: str,
+    env_file: Path | None,
+    pvc_size: str,
+    storage_class: str,
+    adopt: bool,
+    dry_run: bool,
+    remove: bool,
+    with_pvc: bool,
+    as_json: bool,
+) -> None:
+    """Make a namespace ready for the pipeline: rights, volume claim, secrets, serving runtime.
+
+    It can be repeated: what is right stays as it is, and what another made is kept.
+    """
+    from modelcar import cluster
+    from modelcar.bootstrap import env_file as env
+    from modelcar.bootstrap import namespace as stage
+    from modelcar.bootstrap.applying import refused
+    from modelcar.values import to_json
+
+    values = env.read(env_file) if env_file else {}
+    where = cluster.namespace(namespace)
+    asked = stage.Request(where, values, pvc_size, storage_class, adopt, dry_run, with_pvc)
+    run = stage.remove if remove else stage.bootstrap
+    done = list(run(cluster.connect(), asked))
+    show("\n".join(str(one) for one in done), to_json(done), as_json)
+    if refused(done):
+        sys.exit(1)
