@@ -105,7 +105,7 @@ class KubeServer:
         said = self.process.log.read_text(errors="replace")[-3000:]
         raise AssertionError(f"kube-apiserver did not start: {said}")
 
-    def grant(self, namespace: str, *rules: Mapping[str, Sequence[str]]) -> None:
+    def grant(self, namespace: str, *rules: Mapping[str, Any]) -> None:
         """Let the user `pipeline` do in `namespace` what the rules of a Role say, and no more."""
         group, name = "rbac.authorization.k8s.io", "granted"
         path = f"/apis/{group}/v1/namespaces/{namespace}"
@@ -115,6 +115,22 @@ class KubeServer:
         ref = {"apiGroup": group, "kind": "Role", "name": name}
         binding = {"metadata": {"name": name}, "roleRef": ref, "subjects": [subject]}
         self.request("POST", f"{path}/rolebindings", binding)
+
+    def grant_cluster(self, *rules: Mapping[str, Any]) -> None:
+        """Let the user `pipeline` do these things in all namespaces, until `revoke_cluster`."""
+        group, path = "rbac.authorization.k8s.io", "/apis/rbac.authorization.k8s.io/v1"
+        role = {"metadata": {"name": "granted"}, "rules": list(rules)}
+        self.request("POST", f"{path}/clusterroles", role)
+        subject = {"apiGroup": group, "kind": "User", "name": "pipeline"}
+        ref = {"apiGroup": group, "kind": "ClusterRole", "name": "granted"}
+        binding = {"metadata": {"name": "granted"}, "roleRef": ref, "subjects": [subject]}
+        self.request("POST", f"{path}/clusterrolebindings", binding)
+
+    def revoke_cluster(self) -> None:
+        """Take back what was granted in all namespaces."""
+        path = "/apis/rbac.authorization.k8s.io/v1"
+        for kind in ("clusterrolebindings", "clusterroles"):
+            self.request("DELETE", f"{path}/{kind}/granted")
 
     def revoke(self, namespace: str) -> None:
         """Take back what was granted there."""

@@ -1,0 +1,90 @@
+"""An account with exactly the rights that we ask for does all that a deployment does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from modelcar.bootstrap.rights import rules
+from modelcar.errors import DeployError
+from modelcar.serving.explain import explain
+from modelcar.serving.go_back import rollback, undeploy
+from modelcar.serving.pre_pull import pre_pull
+from modelcar.values import Digest, ImageDigest
+from tests.gpu_pool import GpuPool
+from tests.servers import openshift
+from tests.servers.kserve import MERGE, KServe
+from tests.servers.kubelet import Kubelet
+from tests.serving_models import IMAGE, quantized
+from tests.serving_site import NAME, Listener, Site
+
+OTHER = ImageDigest(IMAGE.name, Digest("cd" * 32))
+APPLICATIONS = "redhat-ods-applications"
+
+
+@pytest.fixture
+def account(site: Site) -> Iterator[Any]:
+    """Return a client of the account, with the optional rights too."""
+    site.server.grant(site.namespace, *rules("namespace"))
+    site.server.grant_cluster(*rules("cluster"))
+    runtime = openshift.runtime("vllm-rights")
+    with site.template(APPLICATIONS, openshift.template("vllm-rights-template", runtime)):
+        site.server.grant(APPLICATIONS, *rules("templates"))
+        try:
+            yield site.server.client("pipeline")
+        finally:
+            site.server.revoke(APPLICATIONS)
+            site.server.revoke_cluster()
+
+
+def test_deploy_update_rollback_and_undeploy(site: Site, account: Any) -> None:
+    pool = GpuPool(site.server)
+    pool.node("free")
+    model = quantized(runtime="vllm-rights", node_selector=pool.selector)
+    with KServe(site.server, site.namespace, site.vllm.url):
+        site.deploy(model, api=account)
+        site.deploy(model, OTHER, api=account)
+        kind = site.service()["spec"]["predictor"]["deploymentStrategy"]["type"]
+        assert kind == "RollingUpdate", "nodes, pods and quotas were read"
+        assert explain(account, NAME, site.namespace).ready
+        rollback(account, model, site.namespace, timeout=30.0)
+        assert undeploy(account, NAME, site.namespace)
+    runtimes = site.server.request("GET", site.runtimes)["items"]
+    assert "vllm-rights" not in {one["metadata"]["name"] for one in runtimes}
+
+
+def test_pods_that_pull_are_made_watched_and_deleted(
+    site: Site, account: Any, listener: Listener
+) -> None:
+    pool = GpuPool(site.server)
+    node = pool.node("a")
+
+    def pulled() -> None:
+        (pod,) = site.server.request("GET", site.pods)["items"]
+        state = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+        status = {"name": "pull", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
+        body = {"status": {"containerStatuses": [{**status, "state": state}]}}
+        path = f"{site.pods}/{pod['metadata']['name']}/status"
+        site.server.request("PATCH", path, body, MERGE)
+
+    listener.upon("0 of 1 nodes", pulled)
+    model = quantized(node_selector=pool.selector)
+    assert pre_pull(account, model, IMAGE, site.namespace, timeout=20.0) == (node,)
+    assert site.server.request("GET", site.pods)["items"] == []
+
+
+def test_a_crash_is_explained_from_its_log(site: Site, account: Any, listener: Listener) -> None:
+    with Kubelet(site.server) as kubelet:
+        kubelet.logs["kserve-container"] = "ValueError: No available memory for the cache blocks.\n"
+
+        def crash() -> None:
+            over = {"terminated": {"exitCode": 1, "reason": "Error"}}
+            waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
+            status = {"name": "kserve-container", "image": "x", "imageID": "", "ready": False}
+            state = {"state": waiting, "lastState": over, "restartCount": 3}
+            site.add_pod({"containerStatuses": [{**status, **state}]})
+            site.bind(kubelet.node)
+
+        listener.upon("no pod yet", crash)
+        with pytest.raises(DeployError, match="the weights leave no room for the KV cache"):
+            site.deploy(api=account, settle=1.0)
