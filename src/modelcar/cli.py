@@ -24,6 +24,7 @@ from modelcar.cli_options import (
     workdir_option,
 )
 from modelcar.cli_packing import packing_options, reuse_options
+from modelcar.cli_preflight import preflight
 from modelcar.cli_prune import prune
 from modelcar.cli_serving import deploy, diagnose, rollback, undeploy
 from modelcar.packing import Packing
@@ -229,5 +230,6 @@ for verb in (
     undeploy,
     prune,
     bootstrap,
+    preflight,
 ):
     main.add_command(verb)

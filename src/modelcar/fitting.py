@@ -20,11 +20,16 @@ _CONFIG = "config.json"
 
 def of_plan(model: Model, made: Plan, hub: Hub, nodes: Sequence[GpuNode] = ()) -> Fit:
     """Return how the model of a plan fits; raise SourceError when its config cannot be read."""
+    return gpu.best(need(made, hub), model.serving, nodes)
+
+
+def need(made: Plan, hub: Hub) -> Need:
+    """Return what the model of a plan brings; raise SourceError as `of_plan` does."""
     weights = sum(file.size for file in made.files if is_weight(file.path))
     image = sum(layer.size for layer in made.layers)
     there = any(file.path == _CONFIG for file in made.files)
     told = config_shape(made.source.at(made.commit), hub) if there else shape({})
-    return gpu.best(Need(weights, image, told), model.serving, nodes)
+    return Need(weights, image, told)
 
 
 def say(model: Model, found: Fit) -> None:

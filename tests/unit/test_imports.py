@@ -22,12 +22,12 @@ LAYERS = {
     "parts": "folder hub model_registry oci serving skopeo",
     "stages": """
         bases bootstrap build deployment download earlier_images fitting image_fit mirrored outcome
-        page plan prepare prune publish push register registration report retention reuse run
-        run_summary supply task timeline trusted
+        page plan preflight prepare prune publish push register registration report retention reuse
+        run run_summary supply task timeline trusted
     """,
     "commands": """
-        cli cli_bootstrap cli_json cli_model_registry cli_options cli_packing cli_prune cli_serving
-        terminal
+        cli cli_bootstrap cli_json cli_model_registry cli_options cli_packing cli_preflight
+        cli_prune cli_serving terminal
     """,
 }
 ORDER = tuple(LAYERS)
