@@ -107,7 +107,7 @@ def standing(kube: KubeServer, path: str, body: dict[str, Any]) -> Any:
 def route(kube: KubeServer, name: str = "modelregistry") -> Any:
     head = {"apiVersion": "route.openshift.io/v1", "kind": "Route"}
     spec = {"host": f"{name}-rest.apps.example.com"}
-    return standing(kube, ROUTES, {**head, "metadata": {"name": f"{name}-rest"}, "spec": spec})
+    return standing(kube, ROUTES, {**head, "metadata": {"name": f"{name}-https"}, "spec": spec})
 
 
 def ready(cluster: Cluster, *options: str) -> list[dict[str, str]]:

@@ -34,13 +34,14 @@ def pipelines_server(api: "ApiClient", namespace: str) -> str:
 def model_registries(api: "ApiClient") -> tuple[ModelRegistry, ...]:
     """Return the Model Registries whose Routes may be seen.
 
-    The operator names a Route after its Model Registry, and `-rest`.
+    The operator has them answer at `NAME-rest.` and the cluster's domain.
     """
     found = []
     for namespace in _REGISTRIES:
         for item in _items(api, f"/apis/route.openshift.io/v1/namespaces/{namespace}/routes"):
-            name, host = str(item["metadata"]["name"]), item.get("spec", {}).get("host", "")
-            if name.endswith(_REST) and host:
+            host = str((item.get("spec") or {}).get("host") or "")
+            name = host.partition(".")[0]
+            if name.endswith(_REST):
                 found.append(ModelRegistry(name.removesuffix(_REST), f"https://{host}"))
     return tuple(found)
 
