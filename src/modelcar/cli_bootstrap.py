@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from modelcar.cli_options import common_options, show
+from modelcar.cli_options import common_options, show_json
 
 
 @click.command()
@@ -47,7 +47,12 @@ def bootstrap(
     where = cluster.namespace(namespace)
     asked = stage.Request(where, values, pvc_size, storage_class, adopt, dry_run, with_pvc)
     run = stage.remove if remove else stage.bootstrap
-    done = list(run(cluster.connect(), asked))
-    show("\n".join(str(one) for one in done), to_json(done), as_json)
+    done = []
+    for outcome in run(cluster.connect(), asked):
+        done.append(outcome)
+        if not as_json:
+            click.echo(str(outcome))
+    if as_json:
+        show_json(to_json(done))
     if refused(done):
         sys.exit(1)

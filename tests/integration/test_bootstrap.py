@@ -179,6 +179,49 @@ def test_the_token_of_the_pusher_comes_into_the_auth_file(cluster: Cluster) -> N
     assert set(pulling) == {"quay.io"}
 
 
+def test_a_run_without_the_file_takes_no_login_away(cluster: Cluster) -> None:
+    ready(cluster)
+    token = {"data": {"token": base64.b64encode(b"hush-hush").decode()}}
+    path = cluster.path("secrets/modelcar-push-token")
+    cluster.kube.request("PATCH", path, token, MERGE)
+
+    told(cluster.run("--json"))
+
+    auths = json.loads(cluster.secret("registry-auth")[".dockerconfigjson"])["auths"]
+    assert set(auths) == {"quay.io", "image-registry.openshift-image-registry.svc:5000"}
+    assert cluster.secret("huggingface-token") == {"token": "hf_secret-one"}
+
+
+def test_an_ordinary_user_takes_back_what_is_in_the_namespace(cluster: Cluster) -> None:
+    before = set(cluster.versions())
+    ready(cluster)
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+    cluster.kube.grant(cluster.namespace, everything)
+
+    done = cluster.run("--remove", "--json", user="pipeline")
+
+    states = {one["kind"]: one["state"] for one in json.loads(done.stdout)}
+    assert (done.returncode, states["ClusterRoleBinding"]) == (1, "refused")
+    rbac = "rbac.authorization.k8s.io/v1"
+    granted = {f"{rbac}:roles/granted", f"{rbac}:rolebindings/granted"}
+    left = set(cluster.versions()) - before - granted
+    assert left == {"persistentvolumeclaims/modelcar"}
+
+
+def test_a_link_that_another_made_stays(cluster: Cluster) -> None:
+    auths = json.dumps({"auths": {"registry.example": {"auth": "eDp5"}}})
+    body = opaque("quay-pull", **{".dockerconfigjson": auths})
+    docker = {**body, "type": "kubernetes.io/dockerconfigjson"}
+    cluster.kube.request("POST", cluster.path("secrets"), docker)
+    linked = {"imagePullSecrets": [{"name": "quay-pull"}]}
+    cluster.kube.request("PATCH", cluster.path("serviceaccounts/default"), linked, MERGE)
+    ready(cluster)
+
+    told(cluster.run("--remove", "--json"))
+
+    assert cluster.get("serviceaccounts/default")["imagePullSecrets"] == [{"name": "quay-pull"}]
+
+
 def test_what_drifted_is_set_right(cluster: Cluster) -> None:
     ready(cluster)
     rbac = "rbac.authorization.k8s.io/v1"
@@ -264,6 +307,7 @@ def test_removal_takes_back_what_was_made_and_no_more(cluster: Cluster) -> None:
 def test_several_model_registries_are_to_be_chosen_from(cluster: Cluster) -> None:
     with route(cluster.kube, "other"):
         refused(cluster.run(), "choosing the Model Registry: there are https://", "MODEL_REGISTRY_")
+        told(cluster.run("--remove", "--json"))
         (cluster.folder / ".env").write_text(
             "MODEL_REGISTRY_URL=https://other-rest.apps.example.com\n"
         )

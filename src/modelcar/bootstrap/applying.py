@@ -56,18 +56,23 @@ class Applier:
         """Delete an object that was applied by modelcar; another's is kept."""
         from kubernetes.client.rest import ApiException
 
-        live = self.find(manifest)
-        if live is None:
-            return self._outcome(manifest, "absent")
-        if not _ours(live):
-            return self._outcome(manifest, "kept", "another made it")
-        body: dict[str, Any] = {"preconditions": {"uid": live["metadata"]["uid"]}}
         query = [("dryRun", "All")] if self.dry_run else []
         try:
+            live = self.find(manifest)
+            if live is None:
+                return self._outcome(manifest, "absent")
+            if not _ours(live):
+                return self._outcome(manifest, "kept", "another made it")
+            body: dict[str, Any] = {"preconditions": {"uid": live["metadata"]["uid"]}}
             request(self.api, "DELETE", self._path(manifest), query, body)
         except ApiException as error:
             return self._outcome(manifest, "refused", refusal("deleting", error).why)
         return self._outcome(manifest, "deleted")
+
+    def made(self, manifest: Manifest) -> bool:
+        """Return whether an object stands that was applied by modelcar."""
+        live = self.find(manifest)
+        return live is not None and _ours(live)
 
     def find(self, manifest: Manifest) -> Manifest | None:
         """Return the live object, None where there is none; raise what the library raises."""
@@ -85,6 +90,8 @@ class Applier:
         if live is None:
             self._patch(manifest, force=False, dry_run=self.dry_run)
             return self._outcome(manifest, "created")
+        if "deletionTimestamp" in live["metadata"]:
+            return self._outcome(manifest, "refused", "it is being deleted; run again")
         if manifest["kind"] == "PersistentVolumeClaim" or _holds(live, manifest):
             return self._outcome(manifest, "unchanged")
         if not (_ours(live) or self.adopt):

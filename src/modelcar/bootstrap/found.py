@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
 
 from modelcar.cluster import request
 
@@ -39,11 +40,16 @@ def model_registries(api: "ApiClient") -> tuple[ModelRegistry, ...]:
     found = []
     for namespace in _REGISTRIES:
         for item in _items(api, f"/apis/route.openshift.io/v1/namespaces/{namespace}/routes"):
-            host = str((item.get("spec") or {}).get("host") or "")
-            name = host.partition(".")[0]
-            if name.endswith(_REST):
-                found.append(ModelRegistry(name.removesuffix(_REST), f"https://{host}"))
+            url = f"https://{(item.get('spec') or {}).get('host') or ''}"
+            if name := name_of(url):
+                found.append(ModelRegistry(name, url))
     return tuple(found)
+
+
+def name_of(url: str) -> str:
+    """Return the name of the Model Registry at that address, nothing where it does not tell."""
+    first = (urlsplit(url).hostname or "").partition(".")[0]
+    return first.removesuffix(_REST) if first.endswith(_REST) else ""
 
 
 def ingress_ca(api: "ApiClient") -> str:

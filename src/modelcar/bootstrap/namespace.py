@@ -13,6 +13,7 @@ from modelcar.bootstrap.objects import Manifest, Names
 from modelcar.bootstrap.secrets import Given
 from modelcar.cluster import asking
 from modelcar.errors import DeployError
+from modelcar.model_registry import Connection
 from modelcar.serving import runtime
 from modelcar.serving.objects import Objects
 from modelcar.values import Serving
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PULLING: Final = {"name": pull_secret.SECRET}
 _EVERY: Final = Given("x", "x", "x", "x", "x", "x")
 """With this, each secret is made: to name them all."""
 
@@ -64,22 +66,24 @@ def remove(api: "ApiClient", asked: Request) -> Iterator[Outcome]:
     The volume claim is kept unless asked for. ClusterRole and template Role serve others too.
     """
     with asking(f"taking back what made {asked.namespace} ready"):
-        names, _ = _look(api, asked)
         applier = Applier(api, asked.namespace, dry_run=asked.dry_run)
-        yield pull_secret.unlink(api, asked.namespace, asked.dry_run)
-        for manifest in _removable(names, asked):
+        if applier.made({"apiVersion": "v1", "kind": "Secret", "metadata": _PULLING}):
+            yield pull_secret.unlink(api, asked.namespace, asked.dry_run)
+        for manifest in _removable(asked):
             yield applier.remove(manifest)
         if not asked.dry_run:
             for name in runtime.remove_unused(Objects(api, asked.namespace)):
                 yield Outcome("ServingRuntime", name, asked.namespace, "deleted")
 
 
-def _removable(names: Names, asked: Request) -> Iterator[Manifest]:
-    yield from (one for one in objects.elsewhere(names) if one["kind"].endswith("Binding"))
+def _removable(asked: Request) -> Iterator[Manifest]:
+    """Yield all that may have been made, first what stands in the namespace itself."""
+    names = Names(asked.namespace, model_registry="any")
     yield from secrets.secrets(_EVERY)
     for manifest in reversed(objects.namespaced(names)):
         if asked.with_pvc or manifest["kind"] != "PersistentVolumeClaim":
             yield manifest
+    yield from (one for one in objects.elsewhere(names) if one["kind"].endswith("Binding"))
 
 
 def _look(api: "ApiClient", asked: Request) -> tuple[Names, Given]:
@@ -101,16 +105,36 @@ def _look(api: "ApiClient", asked: Request) -> tuple[Names, Given]:
         quay_password=asked.values.get("QUAY_PASSWORD", ""),
         model_registry=url,
         model_registry_ca=found.ingress_ca(api) if url else "",
-        auths=_auths(found.secret(api, asked.namespace, "quay-push")),
+        auths=_kept(api, asked.namespace),
     )
     return names, given
 
 
+def _kept(api: "ApiClient", namespace: str) -> Mapping[str, Any]:
+    """Return the logins that stand already: the predecessor's, and those of a run before.
+
+    A run without a .env file takes none away.
+    """
+    before = {
+        host: login
+        for name in ("quay-push", "quay-pull", "registry-auth")
+        for host, login in _auths(found.secret(api, namespace, name)).items()
+    }
+    return {host: login for host, login in before.items() if host != secrets.INTERNAL}
+
+
 def _model_registry(api: "ApiClient", url: str) -> tuple[str, str]:
-    """Return name and address: those of the Route that `url` names, or of the only one."""
+    """Return name and address: those of the Route that `url` names, or of the only one.
+
+    Raises UsageError for what is no address.
+    """
     known = found.model_registries(api)
     if url:
-        return next((one.name for one in known if one.url == url.rstrip("/")), ""), url
+        address = Connection(url).url
+        name = found.name_of(address)
+        if not name:
+            log.warning("%s: its name is not known, and nobody is bound to its Role", address)
+        return name, address
     if len(known) == 1:
         log.info("the Model Registry %s is at %s", known[0].name, known[0].url)
         return known[0].name, known[0].url
@@ -137,7 +161,7 @@ def _auths(data: Mapping[str, str]) -> Mapping[str, Any]:
         text = base64.b64decode(data.get(".dockerconfigjson", ""))
         auths = json.loads(text)["auths"] if text else {}
     except (ValueError, KeyError, TypeError):
-        log.warning("quay-push: it is no auth file, and is left out")
+        log.warning("a secret of logins is no auth file, and is left out")
         return {}
     return auths if isinstance(auths, dict) else {}
 
@@ -150,14 +174,16 @@ def _linked(api: "ApiClient", asked: Request, given: Given) -> Iterator[Outcome]
 def _runtime(api: "ApiClient", asked: Request) -> Outcome:
     name = Serving().runtime
     where = ("ServingRuntime", name, asked.namespace)
-    objects_ = Objects(api, asked.namespace)
-    if objects_.runtime_status(name) == 200:
+    there = Objects(api, asked.namespace)
+    if there.runtime_status(name) == 200:
         return Outcome(*where, "unchanged")
     if asked.dry_run:
         return Outcome(*where, "created", "from the cluster's template, if it may be read")
     try:
-        runtime.ensure(objects_, name)
+        with asking(f"creating {name}"):
+            runtime.ensure(there, name)
     except DeployError as error:
         return Outcome(*where, "refused", f"{error.why}; {error.remedy}")
-    there = objects_.runtime_status(name) == 200
-    return Outcome(*where, "created") if there else Outcome(*where, "absent", "see the log")
+    if there.runtime_status(name) == 200:
+        return Outcome(*where, "created")
+    return Outcome(*where, "absent", "it may not be looked up, or is the cluster's own")

@@ -9,7 +9,7 @@ from modelcar.errors import UsageError
 from modelcar.hub import Hub
 from modelcar.preflight import images
 from modelcar.preflight.cluster import Namespace
-from modelcar.preflight.finding import Finding, run
+from modelcar.preflight.finding import Check, Finding, run
 from modelcar.preflight.source import Planned, model_registry
 from modelcar.site import Site
 from modelcar.values import Model
@@ -46,20 +46,24 @@ def findings(model: Model, setting: Setting) -> Iterator[Finding]:
         yield Finding("cluster", "unknown", "no cluster is chosen", "log in with `oc login`")
         return
     there = Namespace(setting.api, setting.namespace, model)
-    yield from run(lambda: _cluster(there, setting, planned), "cluster")
+    yield from _asked(there.rights, "rights")
+    yield from _asked(there.pipelines_server, "pipelines_server")
+    yield from _asked(lambda: there.volume(setting.site.pvc, planned.bytes), "pvc")
+    yield from _asked(there.kserve, "kserve")
+    yield from _asked(there.runtime, "runtime")
+    yield from _asked(there.pull_secret, "pull_secret")
+    yield from _asked(lambda: there.nodes(planned.need()), "nodes")
 
 
-def _cluster(there: Namespace, setting: Setting, planned: Planned) -> Iterator[Finding]:
+def _asked(check: Check, name: str) -> Iterator[Finding]:
+    """Run one check of the cluster: what the API server refuses is a finding of that check."""
     from modelcar.cluster import asking
 
-    with asking(f"checking {there.name}"):
-        yield from there.rights()
-        yield from there.pipelines_server()
-        yield from there.volume(setting.site.pvc, planned.bytes)
-        yield from there.kserve()
-        yield from there.runtime()
-        yield from there.pull_secret()
-        yield from there.nodes(planned.need())
+    def asked() -> Iterator[Finding]:
+        with asking(f"checking {name}"):
+            yield from check()
+
+    yield from run(asked, name)
 
 
 def _trust() -> Iterator[Finding]:

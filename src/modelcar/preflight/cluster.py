@@ -45,7 +45,8 @@ class Namespace:
             what = f"no right to {verb} {right.resource} ({right.serves})"
             yield Finding("rights", state, what, remedy)
         if not lacking:
-            yield Finding("rights", "ok", f"all rights in {self.name} and beside it")
+            what = f"the account that asks has all rights in {self.name} and beside it"
+            yield Finding("rights", "ok", what)
 
     def _may(self, right: Right, verb: str) -> bool:
         resource, _, sub = right.resource.partition("/")
@@ -89,6 +90,9 @@ class Namespace:
         serving, objects = self.model.serving, Objects(self.api, self.name)
         if not serving.gpus:
             yield Finding("nodes", "ok", "no GPU is asked for")
+            return
+        if serving.hardware_profile:
+            yield Finding("nodes", "unknown", "the hardware profile chooses them")
             return
         listed = objects.nodes(serving.node_selector)
         if listed is None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from modelcar.errors import ImageError, OciRegistryError
 from modelcar.oci import auth
 from modelcar.oci.http import Session
-from modelcar.oci.reference import DigestReference, Layout, Repository, parse_image, parse_tag
+from modelcar.oci.reference import DigestReference, Reference, Repository, parse, parse_tag
 from modelcar.oci.store import open_store
 from modelcar.preflight.finding import Finding, State
 from modelcar.site import Site
@@ -47,19 +47,20 @@ def named(site: Site) -> Iterator[Finding]:
         if text == "scratch" or text.startswith("oci:"):
             yield Finding(check, "ok", f"{text} is no image of a registry")
             continue
-        yield _stands(check, parse_image(text), needed=name == "base")
+        yield _stands(check, parse(text), needed=name == "base")
 
 
-def _stands(check: str, image: DigestReference, *, needed: bool) -> Finding:
+def _stands(check: str, image: Reference, *, needed: bool) -> Finding:
     """Return whether an image is there; what only the cluster pulls may be hidden from here."""
-    if isinstance(image.location, Layout):
-        return Finding(check, "ok", f"{image} is a folder")
+    named = image.digest if isinstance(image, DigestReference) else image.tag
     try:
-        found = open_store(image.location).manifest(image.digest)
+        found = open_store(image.location).manifest(named)
     except ImageError as error:
         state: State = "failed" if needed else "unknown"
         return Finding(check, state, f"{error.what}: {error.why}", error.remedy)
     if found is None:
         remedy = f"mirror it there, or name another as {check} in the site file"
         return Finding(check, "failed", f"{image} is not there", remedy)
+    if not isinstance(image, DigestReference):
+        return Finding(check, "warning", f"{image} is a tag, which can move", "name its digest")
     return Finding(check, "ok", str(image))

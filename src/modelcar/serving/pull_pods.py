@@ -96,13 +96,16 @@ def over(pod: Mapping[str, Any]) -> bool:
 def _spec(model: Model, image: ImageDigest, node: str, seconds: int) -> Manifest:
     here = {"key": "metadata.name", "operator": "In", "values": [node]}
     secret = model.serving.pull_secret
+    # It tolerates what is not known here; the pod goes to nodes that serve the model already.
+    any_taint = {"operator": "Exists", "effect": "NoSchedule"}
+    profile = [any_taint] if model.serving.hardware_profile else []
     return {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": seconds,
         "terminationGracePeriodSeconds": 0,
         "automountServiceAccountToken": False,
         "affinity": {"nodeAffinity": {_REQUIRED: {"nodeSelectorTerms": [{"matchFields": [here]}]}}},
-        "tolerations": tolerated(model.serving),
+        "tolerations": [*tolerated(model.serving), *profile],
         **({"imagePullSecrets": [{"name": secret}]} if secret else {}),
         "containers": [_container(image)],
     }
