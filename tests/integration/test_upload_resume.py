@@ -102,10 +102,12 @@ def test_another_process_goes_on_with_the_upload(
         yield BLOB[start:MIDDLE]
         raise KeyboardInterrupt  # as a killed process ends
 
-    proxy.drop("PATCH", MIDDLE - 1000)
+    dropped = threading.Event()
+    proxy.drop("PATCH", MIDDLE - 1000, then=dropped.set)
     with pytest.raises(KeyboardInterrupt):
         store(proxy, repository).push_blob(Content(SIZE, ending), kept)
     assert kept.get()
+    assert dropped.wait(20), "the client may end before the proxy has read what was sent"
     held = proxy.received("PATCH")
     assert 0 < held < SIZE
 
