@@ -63,9 +63,8 @@ def deploy(
 
     First it is compared with the GPUs: those of the nodes that the node selector matches, where
     nodes may be read, else those of the AWS instance type that it names. With `--pre-pull` these
-    nodes have the image before what serves is stopped. Where a Model Registry is
-    named and has this image as MODEL's version, the service is linked to it, and its answer is
-    recorded there.
+    nodes have the image before what serves is stopped. Where a Model Registry is named and has
+    this image as MODEL's version, the service is linked to it, and its answer is recorded there.
     """
     from modelcar import catalog, cluster
     from modelcar.model_registry.versions import ids_of

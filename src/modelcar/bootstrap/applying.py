@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from modelcar.bootstrap.objects import Manifest
 from modelcar.cluster import refusal, request
+from modelcar.serving.apply import made_by_us
+from modelcar.serving.objects import FIELD_MANAGER
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 State = Literal["created", "updated", "unchanged", "kept", "deleted", "absent", "refused"]
 
-_MANAGER: Final = "modelcar"
 _CLUSTER: Final = ("ClusterRole", "ClusterRoleBinding")
 _COUNTED: Final = ("managedFields", "resourceVersion", "generation")
 
@@ -61,7 +62,7 @@ class Applier:
             live = self.find(manifest)
             if live is None:
                 return self._outcome(manifest, "absent")
-            if not _ours(live):
+            if not made_by_us(live):
                 return self._outcome(manifest, "kept", "another made it")
             body: dict[str, Any] = {"preconditions": {"uid": live["metadata"]["uid"]}}
             request(self.api, "DELETE", self._path(manifest), query, body)
@@ -72,7 +73,7 @@ class Applier:
     def made(self, manifest: Manifest) -> bool:
         """Return whether an object stands that was applied by modelcar."""
         live = self.find(manifest)
-        return live is not None and _ours(live)
+        return live is not None and made_by_us(live)
 
     def find(self, manifest: Manifest) -> Manifest | None:
         """Return the live object, None where there is none; raise what the library raises."""
@@ -94,7 +95,7 @@ class Applier:
             return self._outcome(manifest, "refused", "it is being deleted; run again")
         if manifest["kind"] == "PersistentVolumeClaim" or _holds(live, manifest):
             return self._outcome(manifest, "unchanged")
-        if not (_ours(live) or self.adopt):
+        if not (made_by_us(live) or self.adopt):
             why = "another made it; --adopt takes it over"
             return self._outcome(manifest, "kept", why)
         preview = self._patch(manifest, force=True, dry_run=True)
@@ -104,7 +105,7 @@ class Applier:
         return self._outcome(manifest, "updated")
 
     def _patch(self, manifest: Manifest, *, force: bool, dry_run: bool) -> Manifest:
-        query = [("fieldManager", _MANAGER), ("force", str(force).lower())]
+        query = [("fieldManager", FIELD_MANAGER), ("force", str(force).lower())]
         query += [("dryRun", "All")] if dry_run else []
         return cast(Manifest, request(self.api, "PATCH", self._path(manifest), query, manifest))
 
@@ -123,11 +124,6 @@ class Applier:
     def _outcome(self, manifest: Manifest, state: State, why: str = "") -> Outcome:
         namespace = self._namespace(manifest)
         return Outcome(manifest["kind"], manifest["metadata"]["name"], namespace, state, why)
-
-
-def _ours(live: Manifest) -> bool:
-    fields = live["metadata"].get("managedFields") or ()
-    return any(f["manager"] == _MANAGER and f["operation"] == "Apply" for f in fields)
 
 
 def _holds(live: Manifest, manifest: Manifest) -> bool:

@@ -14,6 +14,7 @@ from modelcar.bootstrap.secrets import Given
 from modelcar.cluster import asking
 from modelcar.errors import DeployError
 from modelcar.model_registry import Connection
+from modelcar.parameters import INTERNAL
 from modelcar.serving import runtime
 from modelcar.serving.objects import Objects
 from modelcar.values import Serving
@@ -120,7 +121,7 @@ def _kept(api: "ApiClient", namespace: str) -> Mapping[str, Any]:
         for name in ("quay-push", "quay-pull", "registry-auth")
         for host, login in _auths(found.secret(api, namespace, name)).items()
     }
-    return {host: login for host, login in before.items() if host != secrets.INTERNAL}
+    return {host: login for host, login in before.items() if host != INTERNAL}
 
 
 def _model_registry(api: "ApiClient", url: str) -> tuple[str, str]:

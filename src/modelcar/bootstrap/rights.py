@@ -20,6 +20,7 @@ class Right:
 
 _KSERVE: Final = "serving.kserve.io"
 _IMAGES: Final = "image.openshift.io"
+_TEMPLATES: Final = "`redhat-ods-applications`, optional"
 RIGHTS: Final = (
     Right(_KSERVE, "inferenceservices", ("get",), "deploy, diagnose, rollback, undeploy: read it"),
     Right(_KSERVE, "inferenceservices", ("create", "patch"), "deploy, rollback: apply it"),
@@ -82,6 +83,3 @@ def table() -> Iterator[str]:
         verbs = ", ".join(right.verbs)
         group = right.group or "core"
         yield f"| {group} | {right.resource} | {verbs} | {where[right.place]} | {right.serves} |"
-
-
-_TEMPLATES: Final = "`redhat-ods-applications`, optional"

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from modelcar.bootstrap.objects import MADE_BY, Manifest
+from modelcar.parameters import INTERNAL
 
 QUAY: Final = "quay.io"
-INTERNAL: Final = "image-registry.openshift-image-registry.svc:5000"
 _DOCKER: Final = "kubernetes.io/dockerconfigjson"
 _AUTH: Final = ".dockerconfigjson"
 

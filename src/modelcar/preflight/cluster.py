@@ -15,6 +15,7 @@ from modelcar.preflight.source import fit_finding
 from modelcar.serving.gpu_kinds import kinds
 from modelcar.serving.nodes import may_serve
 from modelcar.serving.objects import Objects
+from modelcar.serving.runtime import templates_of
 from modelcar.serving.spare import ROLLING, strategy
 from modelcar.values import Model
 from modelcar.wording import size
@@ -78,7 +79,7 @@ class Namespace:
             yield Finding("runtime", "ok", f"{name} is there")
         elif status == 403:
             yield Finding("runtime", "unknown", f"{name} may not be looked up")
-        elif _in_templates(objects, name):
+        elif next(templates_of(objects, name), None):
             yield Finding("runtime", "ok", f"{name} will be made from the cluster's template")
         else:
             remedy = f"oc process -n {_TEMPLATES} {name}-template | oc apply -n {self.name} -f -"
@@ -118,7 +119,7 @@ class Namespace:
             return
         there = self._get(f"/api/v1/namespaces/{self.name}/secrets/{name}")
         if there is None:
-            remedy = f"oc create secret docker-registry {name} -n {self.name}"
+            remedy = "run `modelcar bootstrap --env-file .env`, or correct serving.pull_secret"
             yield Finding("pull_secret", "failed", f"{name} is not there", remedy)
         elif there == 403:
             yield Finding("pull_secret", "unknown", f"{name} may not be looked up")
@@ -172,12 +173,6 @@ def _claim(name: str, pvc: dict[str, Any], needed: int) -> Finding:
         what = f"{name} is not bound yet; that may come with the first pod"
         return Finding("pvc", "warning", what, "read `oc describe pvc` if it stays so")
     return Finding("pvc", "ok", f"{name} is bound, with {size(float(room))}")
-
-
-def _in_templates(objects: Objects, name: str) -> bool:
-    every = (one for place in (_TEMPLATES, "opendatahub") for one in objects.templates(place))
-    named = (item.get("metadata") or {} for one in every for item in one.get("objects") or ())
-    return any(metadata.get("name") == name for metadata in named)
 
 
 def _modelcar(namespace: str, config: dict[str, Any]) -> Finding:

@@ -26,7 +26,7 @@ def ensure(objects: Objects, name: str) -> None:
     """
     if objects.runtime_status(name) != 404:
         return
-    found = next(_templates_of(objects, name), None)
+    found = next(templates_of(objects, name), None)
     if found is not None:
         objects.create_runtime(from_template(*found, name, objects.namespace))
         log.info("%s: created from the template %s", name, _name(found[0]))
@@ -77,7 +77,7 @@ def remove_unused(objects: Objects) -> Iterator[str]:
             yield name
 
 
-def _templates_of(objects: Objects, name: str) -> Iterator[tuple[Manifest, Manifest]]:
+def templates_of(objects: Objects, name: str) -> Iterator[tuple[Manifest, Manifest]]:
     """Yield the templates that may be read and have that runtime, with it."""
     for namespace in _TEMPLATES:
         for template in objects.templates(namespace):
