@@ -13,6 +13,8 @@ from typing import Final
 from python_minifier import RemoveAnnotationsOptions, minify
 
 PACKAGE: Final = "modelcar"
+# What JSON in Go writes as six characters (<, >, &), and what Argo and KFP take for a template.
+_STRANGE, _PLAIN = "<>&{}$", ",.:[]/"
 
 
 def modules(source: Path, body: str) -> tuple[str, ...]:
@@ -29,10 +31,10 @@ def modules(source: Path, body: str) -> tuple[str, ...]:
 
 
 def archive(source: Path, names: Iterable[str]) -> str:
-    """Return the modules and their templates as a base64 tar.bz2 without clocks or owners.
+    """Return the modules and their templates as a tar.bz2 without clocks or owners, in text.
 
     They are made small, and bzip2 packs such texts best: Argo keeps each component's text about
-    five times in an object of 1 MB.
+    five times in an object of 1 MB. Base 85 is a sixteenth shorter than base 64.
     """
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -43,7 +45,18 @@ def archive(source: Path, names: Iterable[str]) -> str:
             entry.size, entry.mode = len(data), 0o644
             tar.addfile(entry, io.BytesIO(data))
     packed = bz2.compress(content.getvalue())
-    return base64.b64encode(packed).decode()
+    return base64.b85encode(packed).decode().translate(str.maketrans(_STRANGE, _PLAIN))
+
+
+def decoding(text: str) -> str:
+    """Return the Python expression for the bytes of an archive, `text` being one for its text."""
+    plain = f"str.maketrans({_PLAIN!r}, {_STRANGE!r})"
+    return f"b85decode({text}.translate({plain}))"
+
+
+def unpacked(text: str) -> bytes:
+    """Return the tar.bz2 that `archive` wrote as `text`."""
+    return base64.b85decode(text.translate(str.maketrans(_PLAIN, _STRANGE)))
 
 
 def _imported(source: Path, tree: ast.AST) -> Iterator[str]:

@@ -13,13 +13,15 @@ from typing import Any, Final
 
 from kfp import dsl
 
-from components._embedding import archive, modules
+from components._embedding import archive, decoding, modules
 from components._pins import closure
 from modelcar import images
 
 SOURCE: Final = Path(__file__).resolve().parents[1] / "src"
 RUNTIME_IMAGE: Final = os.environ.get("MODELCAR_RUNTIME_IMAGE", "")
-_ARCHIVE: Final = re.compile(r"__KFP_EMBEDDED_ARCHIVE_B64 = '[^']*'")
+_NAME: Final = "__KFP_EMBEDDED_ARCHIVE_B64"
+_ARCHIVE: Final = re.compile(rf"{_NAME} = '[^']*'")
+_KFPS_DECODING: Final = f"b64decode({_NAME}.encode('ascii'))"
 
 
 def stage(*packages: str) -> Callable[[Callable[..., Any]], Any]:
@@ -44,8 +46,10 @@ def _canonical(component: Any, body: str) -> Any:
     # other bytes each time. It packs with gzip, a seventh larger than bzip2 does.
     embedded = archive(SOURCE, modules(SOURCE, body))
     command = component.component_spec.implementation.container.command
-    assigned = f"__KFP_EMBEDDED_ARCHIVE_B64 = '{embedded}'"
-    command[:] = [
-        _ARCHIVE.sub(assigned, part).replace("mode='r:gz'", "mode='r:bz2'") for part in command
-    ]
+    command[:] = [_ours(part, embedded) for part in command]
     return component
+
+
+def _ours(part: str, embedded: str) -> str:
+    packed = _ARCHIVE.sub(lambda _: f"{_NAME} = '{embedded}'", part)
+    return packed.replace(_KFPS_DECODING, decoding(_NAME)).replace("mode='r:gz'", "mode='r:bz2'")

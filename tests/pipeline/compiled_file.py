@@ -1,6 +1,5 @@
 """A compiled pipeline, read as data: its executors, their commands, and what they embed."""
 
-import base64
 import io
 import re
 import tarfile
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from components._embedding import unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "compiled" / "modelcar.yaml"
@@ -41,14 +42,14 @@ class Executor:
 
     @property
     def embedded(self) -> str:
-        """Return its archive in base64, nothing without one."""
+        """Return its archive as text, nothing without one."""
         match = _ARCHIVE.search(self.text)
         return match[1] if match else ""
 
     @property
     def sources(self) -> dict[str, str]:
         """Return the files of its archive, by path."""
-        content = io.BytesIO(base64.b64decode(self.embedded))
+        content = io.BytesIO(unpacked(self.embedded))
         with tarfile.open(fileobj=content, mode="r:bz2") as tar:
             files = [(entry.name, tar.extractfile(entry)) for entry in tar.getmembers()]
             return {name: file.read().decode() for name, file in files if file}

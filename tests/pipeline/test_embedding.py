@@ -1,6 +1,5 @@
 """Which modules a component carries and how they are packed, on small packages of our own."""
 
-import base64
 import io
 import os
 import tarfile
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components import _pins
+from components import _embedding, _pins
 from components._embedding import archive, modules
 from components._pins import closure
 
@@ -24,13 +23,13 @@ def source(folder: Path, files: dict[str, str]) -> Path:
 
 
 def unpacked(text: str) -> dict[str, str]:
-    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:bz2") as tar:
+    with tarfile.open(fileobj=io.BytesIO(_embedding.unpacked(text)), mode="r:bz2") as tar:
         files = {entry.name: tar.extractfile(entry) for entry in tar.getmembers()}
         return {name: file.read().decode() for name, file in files.items() if file}
 
 
 def members(text: str) -> list[tarfile.TarInfo]:
-    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text)), mode="r:bz2") as tar:
+    with tarfile.open(fileobj=io.BytesIO(_embedding.unpacked(text)), mode="r:bz2") as tar:
         return tar.getmembers()
 
 
@@ -151,3 +150,8 @@ def _distribution(folder: Path, name: str, *needs: str) -> None:
     path.parent.mkdir()
     lines = [f"Requires-Dist: {need}" for need in needs]
     path.write_text("\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 0", *lines, ""]))
+
+
+def test_an_archive_has_no_character_that_json_argo_or_kfp_would_change(tmp_path: Path) -> None:
+    text = archive(source(tmp_path, {"first.py": "names = range(10)\n" * 50}), ["modelcar.first"])
+    assert not set(text) & set("<>&{}$\"'\\ \n")
