@@ -73,6 +73,7 @@ def modelcar(
     hardware_profile: str = "",
     pull_secret: str = "",
     ignore_fit: str = "false",
+    skip_preflight: str = "false",
     deploy_model: str = "true",
     namespace: str = "",
     base_image: str = images.BASE,
@@ -106,6 +107,7 @@ def modelcar(
         hardware_profile: A hardware profile, name or namespace/name.
         pull_secret: The secret with which its nodes pull. Empty: what the service account has.
         ignore_fit: true goes on where the model does not fit on the GPUs.
+        skip_preflight: true checks neither rights nor what must be there before the run.
         deploy_model: true deploys; false writes the manifest to the work folder.
         namespace: Where to deploy. Empty: the pipeline's own.
         base_image: What the image stands on, by digest.
@@ -133,6 +135,7 @@ def modelcar(
             "hardware_profile": hardware_profile,
             "pull_secret": pull_secret,
         }
+        target: dict[str, Any] = {"registry": registry, "namespace": namespace, "workdir": workdir}
         planned = _task(
             plan(
                 **source,
@@ -141,17 +144,19 @@ def modelcar(
                 hf_endpoint=hf_endpoint,
                 deploy_model=deploy_model,
                 ignore_fit=ignore_fit,
-                workdir=workdir,
+                skip_preflight=skip_preflight,
+                **target,
             )
         )
         source["commit"] = planned.outputs["commit"]
-        target: dict[str, Any] = {"registry": registry, "namespace": namespace, "workdir": workdir}
         fetched = _task(
             download(
                 **source,
                 **target,
                 plan_sha256=planned.outputs["plan_sha256"],
+                mirror_to=mirror_to,
                 hf_endpoint=hf_endpoint,
+                skip_preflight=skip_preflight,
             )
         )
         built = _task(

@@ -12,14 +12,21 @@ def download(
     model_version: str,
     plan_sha256: str,
     registry: str,
+    mirror_to: str,
     namespace: str,
+    skip_preflight: str,
     workdir: str,
 ) -> str:
-    """Bring what the registry lacks onto the PVC, verified, and return the kept plan's sha256."""
+    """Bring what the OCI registry lacks onto the PVC, verified; return the kept plan's sha256.
+
+    Before a byte moves, the right to push is asked for.
+    """
     from modelcar import download as stage
     from modelcar import outcome, parameters, reuse
     from modelcar.hub import Hub
     from modelcar.oci.store import open_store
+    from modelcar.preflight.finding import require
+    from modelcar.preflight.pushing import pushing
     from modelcar.task import root, task
     from modelcar.values import Digest
     from modelcar.workfolder import WorkFolder
@@ -30,6 +37,10 @@ def download(
         work, hub = WorkFolder(root(workdir)), Hub(hf_endpoint)
         planned = work.load(Digest.parse(plan_sha256))
         made = reuse.compare(planned, work, open_store(target.location))
-        snapshot = stage.download(made, reuse.to_fetch(made), work, hub)
+        wanted = reuse.to_fetch(made)
+        if wanted and not parameters.switch("skip_preflight", skip_preflight):
+            mirror = parameters.mirror_target(mirror_to, model, commit)
+            require(pushing({"registry": target, "mirror_to": mirror}))
+        snapshot = stage.download(made, wanted, work, hub)
         record.done(snapshot, outcome.download(snapshot))
     return str(work.save(made))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from components._runtime import stage
 
 
-@stage("urllib3")
+@stage("kubernetes", "urllib3")
 def plan(
     hf_repo: str,
     revision: str,
@@ -26,12 +26,17 @@ def plan(
     pull_secret: str,
     deploy_model: str,
     ignore_fit: str,
+    skip_preflight: str,
+    registry: str,
+    namespace: str,
     workdir: str,
 ) -> NamedTuple("Planned", [("commit", str), ("plan_sha256", str)]):  # type: ignore[valid-type]
-    """Resolve the commit, choose the files, and refuse what cannot be packed or does not fit."""
+    """Resolve the commit, choose the files, and refuse what cannot be packed, fit or be done."""
     from modelcar import fitting, outcome, parameters, serving_parameters
     from modelcar import plan as planning
     from modelcar.hub import Hub
+    from modelcar.preflight import before
+    from modelcar.preflight.finding import require
     from modelcar.task import root, task
     from modelcar.workfolder import WorkFolder
 
@@ -49,4 +54,7 @@ def plan(
         record.done(made, outcome.plan(made))
         fit = fitting.of_plan(model, made, hub)
         (fitting.require if required else fitting.say)(model, fit)
+        if not parameters.switch("skip_preflight", skip_preflight):
+            target = registry or parameters.INTERNAL
+            require(before.of_cluster(model, namespace, target, deploys))
     return (made.commit or "", str(work.save(made)))

@@ -170,6 +170,7 @@ def mirror(source: str, destination: str, as_json: bool) -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Else runs/MODEL.")
 @click.option("--move-version", is_flag=True, help="Move the version to another digest.")
 @click.option("--ignore-fit", is_flag=True, help="Deploy even what does not fit on the GPUs.")
+@click.option("--skip-preflight", is_flag=True, help="Check no rights before the run.")
 @click.option(
     "--follow",
     is_flag=True,
@@ -185,6 +186,7 @@ def run(
     move_version: bool,
     follow: bool,
     ignore_fit: bool,
+    skip_preflight: bool,
     packing: Packing,
     workdir: Path | None,
     as_json: bool,
@@ -211,6 +213,7 @@ def run(
             move_version=move_version,
             follow=follow,
             ignore_fit=ignore_fit,
+            skip_preflight=skip_preflight,
         )
         record = stages.run(model, setting)
     if as_json:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 import click
 
@@ -16,8 +16,7 @@ from modelcar.cli_options import (
     workdir_option,
 )
 
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+_COMPILED: Final = Path("compiled", "modelcar.yaml")
 
 
 @click.command()
@@ -30,26 +29,45 @@ if TYPE_CHECKING:
     help="The site file; else site.yaml.",
 )
 @click.option("-n", "--namespace", default="", help="Which; else the site file's.")
+@click.option(
+    "--account",
+    default="",
+    metavar="NAME",
+    help="Whose rights: a service account's, or `me`; else the pipeline runner's, if there is one.",
+)
+@click.option(
+    "--pipeline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The compiled pipeline that is to run; else compiled/modelcar.yaml, if there is one.",
+)
 @workdir_option
 @model_registry_options
 def preflight(
     model: str,
     site_path: Path | None,
     namespace: str,
+    account: str,
+    pipeline: Path | None,
     workdir: Path | None,
     connect: Connect,
     as_json: bool,
 ) -> None:
     """Check what MODEL needs on its way, a line a check, and exit 1 if one failed."""
-    from modelcar import catalog
+    from modelcar import catalog, cluster
     from modelcar.hub import Hub
     from modelcar.preflight.checks import Setting, findings
     from modelcar.values import to_json
 
     site = site_file(site_path)
-    where = namespace or site.namespace
     setting = Setting(
-        site, work_folder(workdir), Hub(_hub(site.hub)), where, _cluster(where), connect(site)
+        site=site,
+        work=work_folder(workdir),
+        hub=Hub(_hub(site.hub)),
+        connect=cluster.connect,
+        connection=lambda: connect(site),
+        namespace=namespace or site.namespace,
+        account=account,
+        pipeline=pipeline or (_COMPILED if _COMPILED.is_file() else None),
     )
     found = []
     for finding in findings(catalog.find(model), setting):
@@ -67,9 +85,3 @@ def _hub(named: str) -> str:
     import os
 
     return os.environ.get("HF_ENDPOINT") or named
-
-
-def _cluster(namespace: str) -> "ApiClient | None":
-    from modelcar import cluster
-
-    return cluster.connect() if namespace else None

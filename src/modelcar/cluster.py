@@ -71,14 +71,18 @@ def own_token(api: "ApiClient") -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def reachable() -> bool:
+    """Return whether `connect` has what it takes: a pod's service account, or a kubeconfig."""
+    files = (Path(name).expanduser() for name in _path(None).split(os.pathsep))
+    return inside() or any(path.is_file() for path in files)
+
+
 def bearer_token() -> str:
     """Return the token that `connect` would identify itself with; nothing outside any cluster.
 
     Raises DeployError for a kubeconfig that cannot be read.
     """
-    files = (Path(name).expanduser() for name in _path(None).split(os.pathsep))
-    known = inside() or any(path.is_file() for path in files)
-    return own_token(connect()) if known else ""
+    return own_token(connect()) if reachable() else ""
 
 
 def request(
@@ -132,7 +136,7 @@ def refusal(what: str, error: "ApiException") -> DeployError:
     """Return the DeployError that says why the API server refused."""
     why = _message(error)
     if "could not find the requested resource" in why:
-        why = "the cluster does not know InferenceServices"
+        why = "the cluster does not know that kind of object"
         return DeployError(what, why, "install OpenShift AI with KServe, or choose that cluster")
     remedy = _REMEDIES.get(error.status or 0, "correct what the API server names")
     if "exceeded quota" in why:

@@ -14,7 +14,8 @@ ModelCarError                 exit 1
 ├── MirrorError               skopeo
 ├── ModelRegistryError        the Model Registry
 │   └── DriftError            a version that points at another digest
-└── DeployError               the cluster or the inference service
+├── DeployError               the cluster or the inference service
+└── PreflightError            what a run needs is missing, a line each
 """
 
 from typing import ClassVar
@@ -111,3 +112,7 @@ class DriftError(ModelRegistryError):
 
 class DeployError(ModelCarError):
     """The inference service was refused, or did not become ready."""
+
+
+class PreflightError(ModelCarError):
+    """What a run needs is missing, a line each; nothing has moved."""

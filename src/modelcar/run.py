@@ -15,6 +15,8 @@ from modelcar.names import image_tag
 from modelcar.oci.reference import DigestReference, Layout, TagReference, parse_image, parse_tag
 from modelcar.oci.store import open_store
 from modelcar.packing import DEFAULT, Packing
+from modelcar.preflight.checks import before_run
+from modelcar.preflight.finding import require
 from modelcar.prepare import prepare
 from modelcar.progress import Progress
 from modelcar.push import push
@@ -55,6 +57,8 @@ class Setting:
     """Register `<version>-<commit7>` instead of the version."""
     ignore_fit: bool = False
     """Deploy even what does not fit on the GPUs that are asked for."""
+    skip_preflight: bool = False
+    """Do not ask beforehand for rights, and for what must be there."""
 
 
 def run(model: Model, setting: Setting) -> RunRecord:
@@ -112,8 +116,15 @@ class _Run:
             stage.done(made, outcome.plan(made))
             if self._deploys and not setting.ignore_fit:
                 fitting.require(self._model, fitting.of_plan(self._model, made, setting.hub))
+            if not setting.skip_preflight:
+                self._check(made)
         plan.warn(made)
         return made
+
+    def _check(self, made: Plan) -> None:
+        moves = {"moves": bool(made.bytes.uploaded), "deploys": self._deploys}
+        connection = self._setting.model_registry
+        require(before_run(self._model, self._site, connection, **moves))
 
     def _build(self, made: Plan) -> BuiltImage:
         setting = self._setting

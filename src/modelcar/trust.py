@@ -34,11 +34,14 @@ def ca_files() -> tuple[Path, ...]:
     """Return the CA files to trust besides the system's: the user's bundle, then the cluster's.
 
     The user's is named by `MODELCAR_CA_BUNDLE`; the cluster's signs the serving certificates of
-    OpenShift's services, its internal registry among them.
+    OpenShift's services, its internal registry among them. Raises UsageError where the user's is
+    not there.
     """
-    named = os.environ.get(CA_VARIABLE)
-    candidates = (Path(named) if named else None, SERVICE_ACCOUNT / "service-ca.crt")
-    return tuple(path for path in candidates if path is not None and path.is_file())
+    named, cluster = os.environ.get(CA_VARIABLE), SERVICE_ACCOUNT / "service-ca.crt"
+    if named and not Path(named).is_file():
+        remedy = f"name a file of certificates in PEM in {CA_VARIABLE}"
+        raise UsageError(f"CA file {named}", "there is no such file", remedy)
+    return (*([Path(named)] if named else ()), *([cluster] if cluster.is_file() else ()))
 
 
 @functools.cache

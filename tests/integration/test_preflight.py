@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from modelcar.bootstrap.rights import RIGHTS, rules
 from modelcar.oci.reference import DigestReference
 from tests.byte_path import REPO, modelcar, tiny
 from tests.gpu_pool import GpuPool
@@ -133,45 +132,6 @@ def test_findings_are_lines_for_people(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "verb"),
-    [(right, verb) for right in RIGHTS for verb in right.verbs],
-    ids=lambda one: one if isinstance(one, str) else f"{one.place}-{one.resource}",
-)
-def test_each_right_that_is_missing_is_named(kube: KubeServer, right: Any, verb: str) -> None:
-    """Grant all but one verb, and see the check name that one."""
-    from modelcar.preflight.cluster import Namespace
-    from tests.serving_models import quantized
-
-    namespace = f"right-{secrets.token_hex(4)}"
-    kube.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    kube.grant(namespace, *without(right, verb, "namespace"))
-    wide = [*without(right, verb, "cluster"), *without(right, verb, "templates")]
-    # A right in the whole cluster is one in each namespace too.
-    hiding = right.place == "namespace" and right.resource == "pods"
-    kube.grant_cluster(*[rule for rule in wide if not (hiding and rule["resources"] == ["pods"])])
-    try:
-        found = list(Namespace(kube.client("pipeline"), namespace, quantized()).rights())
-    finally:
-        kube.revoke_cluster()
-
-    what = f"no right to {verb} {right.resource} ({right.serves})"
-    (finding,) = [one for one in found if one.what == what]
-    assert len(found) == 1 + hiding
-    assert finding.state == ("failed" if right.place == "namespace" else "warning")
-    assert f'resources: ["{right.resource}"], verbs: ["{verb}"]}}' in finding.remedy
-
-
-def without(right: Any, verb: str, place: Any) -> list[dict[str, Any]]:
-    """Return the rules of one place, less one verb if it is that place's."""
-    found = []
-    for rule in rules(place):
-        same = (rule["apiGroups"], rule["resources"]) == ([right.group], [right.resource])
-        left = [v for v in rule["verbs"] if not (same and right.place == place and v == verb)]
-        found.append({**rule, "verbs": left})
-    return [rule for rule in found if rule["verbs"]]
-
-
-@pytest.mark.parametrize(
     ("size", "phase", "state", "what"),
     [
         ("", "", "failed", "modelcar is not there"),
@@ -193,12 +153,11 @@ def test_a_volume_claim_that_will_not_do_is_told(
 
 def test_what_is_missing_in_the_namespace_is_told(place: Place) -> None:
     place.claim("10Gi")
-    place.serving |= {"runtime": "nowhere", "pull_secret": "absent", "node_selector": {"a": "b"}}
+    place.serving |= {"runtime": "nowhere", "pull_secret": "absent"}
     found = place.check()
     for check, what in (
         ("runtime", "nowhere is not there, and no template of it may be read"),
         ("pull_secret", "absent is not there"),
-        ("nodes", "of 0 matching nodes none takes it, with 1 GPUs"),
     ):
         assert (found[check]["state"], found[check]["what"]) == ("failed", what)
         assert found[check]["remedy"]

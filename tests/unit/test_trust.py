@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelcar import trust
+from modelcar.errors import UsageError
 from modelcar.trust import is_loopback
 
 LOOPBACK = (
@@ -80,7 +81,8 @@ def test_cas_are_the_users_and_the_clusters_where_they_exist(
 ) -> None:
     monkeypatch.setattr(trust, "SERVICE_ACCOUNT", tmp_path)
     monkeypatch.setenv(trust.CA_VARIABLE, str(tmp_path / "mine.crt"))
-    assert trust.ca_files() == ()
+    with pytest.raises(UsageError, match="mine.crt: there is no such file; name a file of cert"):
+        trust.ca_files()
     for name in ("mine.crt", "service-ca.crt"):
         (tmp_path / name).touch()
     assert trust.ca_files() == (tmp_path / "mine.crt", tmp_path / "service-ca.crt")

@@ -9,22 +9,38 @@ Place = Literal["namespace", "cluster", "templates"]
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One kind of object and what may be done to it; `serves` names the calls that need it."""
+    """One kind of object and what may be done to it; `serves` names the calls that need it.
+
+    Without one that is `needed` no run ends; without another, one knows or does less.
+    """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
     serves: str
     place: Place = "namespace"
+    needed: bool = False
 
 
 _KSERVE: Final = "serving.kserve.io"
-_IMAGES: Final = "image.openshift.io"
+IMAGES: Final = "image.openshift.io"
 _TEMPLATES: Final = "`redhat-ods-applications`, optional"
 RIGHTS: Final = (
-    Right(_KSERVE, "inferenceservices", ("get",), "deploy, diagnose, rollback, undeploy: read it"),
-    Right(_KSERVE, "inferenceservices", ("create", "patch"), "deploy, rollback: apply it"),
-    Right(_KSERVE, "inferenceservices", ("watch",), "deploy, rollback: wait for it"),
+    Right(
+        _KSERVE,
+        "inferenceservices",
+        ("get",),
+        "deploy, diagnose, rollback, undeploy: read it",
+        needed=True,
+    ),
+    Right(
+        _KSERVE,
+        "inferenceservices",
+        ("create", "patch"),
+        "deploy, rollback: apply it",
+        needed=True,
+    ),
+    Right(_KSERVE, "inferenceservices", ("watch",), "deploy, rollback: wait for it", needed=True),
     Right(
         _KSERVE,
         "inferenceservices",
@@ -47,8 +63,20 @@ RIGHTS: Final = (
         ("list",),
         "deploy: is a second pod allowed",
     ),
-    Right(_IMAGES, "imagestreams", ("get", "create"), "build: the first push makes the stream"),
-    Right(_IMAGES, "imagestreams/layers", ("get", "update"), "build, mirror: pull and push"),
+    Right(
+        IMAGES,
+        "imagestreams",
+        ("get", "create"),
+        "build: the first push makes the stream",
+        needed=True,
+    ),
+    Right(
+        IMAGES,
+        "imagestreams/layers",
+        ("get", "update"),
+        "build, mirror: pull and push",
+        needed=True,
+    ),
     Right("", "persistentvolumeclaims", ("get",), "preflight: is it bound and large enough"),
     Right("", "nodes", ("list",), "deploy: fit, spare GPUs, --pre-pull", "cluster"),
     Right("", "pods", ("list",), "deploy: which GPUs are spare", "cluster"),

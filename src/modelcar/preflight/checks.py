@@ -1,16 +1,22 @@
 """All checks of one model on one site, in the order in which a run would meet them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from modelcar import trust
-from modelcar.errors import UsageError
+from modelcar.cluster import asking, connect
 from modelcar.hub import Hub
-from modelcar.preflight import images
-from modelcar.preflight.cluster import Namespace
+from modelcar.oci.reference import parse_tag
+from modelcar.preflight import before, compiled, images, namespace, pipelines, serving
+from modelcar.preflight.account import Account
 from modelcar.preflight.finding import Check, Finding, run
-from modelcar.preflight.source import Planned, model_registry
+from modelcar.preflight.model_registry import model_registry
+from modelcar.preflight.pushing import pushing
+from modelcar.preflight.source import Planned
+from modelcar.serving.objects import Objects
 from modelcar.site import Site
 from modelcar.values import Model
 from modelcar.workfolder import WorkFolder
@@ -20,57 +26,120 @@ if TYPE_CHECKING:
 
     from modelcar.model_registry import Connection
 
+MYSELF: Final = "me"
+_RUNNER: Final = "pipeline-runner-"
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is checked; without `api` nothing of the cluster is."""
+    """What is checked; without a namespace nothing of the cluster is."""
 
     site: Site
     work: WorkFolder
     hub: Hub
+    connect: Callable[[], "ApiClient"]
+    connection: Callable[[], "Connection | None"]
     namespace: str = ""
-    api: "ApiClient | None" = None
-    connection: "Connection | None" = None
+    account: str = ""
+    """Whose rights: a service account's, or `me`; empty: the runner's, where there is one."""
+    pipeline: Path | None = None
+    """A compiled pipeline, whose images and server are checked."""
 
 
 def findings(model: Model, setting: Setting) -> Iterator[Finding]:
     """Yield each finding as soon as it is there; none of ours is raised."""
-    planned = Planned(model, setting.work, setting.hub)
-    yield from run(_trust, "ca")
+    planned, site = Planned(model, setting.work, setting.hub), setting.site
+    yield from run(_trusted, "ca")
     yield from run(planned.check, "source")
     yield from run(planned.fit, "fit")
-    yield from run(lambda: images.pushing(model, setting.site), "oci_registry")
-    yield from run(lambda: images.named(setting.site), "images")
-    yield from run(lambda: model_registry(model, setting.connection), "model_registry")
-    if setting.api is None:
-        yield Finding("cluster", "unknown", "no cluster is chosen", "log in with `oc login`")
+    for name, place in (("oci_registry", site.oci_registry), ("mirror", site.mirror)):
+        yield from run(partial(_pushing, name, place, model), name)
+    yield from run(lambda: images.named(_images(setting)), "images")
+    connection = setting.connection
+    yield from run(lambda: model_registry(model.name, connection()), "model_registry")
+    if not setting.namespace:
+        yield Finding("cluster", "unknown", "no namespace is named", "name one with --namespace")
         return
-    there = Namespace(setting.api, setting.namespace, model)
-    yield from _asked(there.rights, "rights")
-    yield from _asked(there.pipelines_server, "pipelines_server")
-    yield from _asked(lambda: there.volume(setting.site.pvc, planned.bytes), "pvc")
-    yield from _asked(there.kserve, "kserve")
-    yield from _asked(there.runtime, "runtime")
-    yield from _asked(there.pull_secret, "pull_secret")
-    yield from _asked(lambda: there.nodes(planned.need()), "nodes")
+    yield from run(lambda: _cluster(model, setting, planned), "cluster")
+
+
+def before_run(
+    model: Model, site: Site, connection: "Connection | None", *, moves: bool, deploys: bool
+) -> Iterator[Finding]:
+    """Yield what `modelcar run` checks once it has a plan, as the account that runs it.
+
+    The right to push is asked for only where something `moves`, the cluster where it `deploys`.
+    """
+    for name, place in (("oci_registry", site.oci_registry), ("mirror", site.mirror)):
+        if place and moves:
+            yield from run(partial(_pushing, name, place, model), name)
+    if connection:
+        yield from run(lambda: model_registry(model.name, connection), "model_registry")
+    if deploys:
+        yield from before.of_cluster(model, site.namespace, site.oci_registry)
+        objects = Objects(connect(), site.namespace)
+        yield from _asked(lambda: serving.kserve(objects.api), "kserve")
+        yield from _asked(lambda: serving.runtime(objects, model.serving.runtime), "runtime")
+
+
+def _pushing(name: str, place: str, model: Model) -> Iterator[Finding]:
+    if not place:
+        yield Finding(name, "unknown", "the site file names none")
+        return
+    yield from pushing({name: parse_tag(f"{place}/{model.name}:1")})
+
+
+def _trusted() -> Iterator[Finding]:
+    """Read the CA files; raise UsageError for one that holds no certificate."""
+    trust.tls_context()
+    files = ", ".join(str(path) for path in trust.ca_files())
+    yield Finding("ca", "ok", f"trusted besides the system's: {files or 'none'}")
+
+
+def _cluster(model: Model, setting: Setting, planned: Planned) -> Iterator[Finding]:
+    api, where = setting.connect(), setting.namespace
+    objects, wanted = Objects(api, where), model.serving
+    with asking("looking for the pipelines server"):
+        server, found = pipelines.server(api, where)
+    yield found
+    account = Account(api, where, _account(setting.account, server))
+    yield from _asked(account.rights, "rights")
+    if setting.pipeline:
+        yield from _asked(lambda: _version(setting), "pipelines_version")
+    yield from _asked(lambda: namespace.volume(api, where, setting.site.pvc, planned.bytes), "pvc")
+    yield from _asked(lambda: serving.kserve(api), "kserve")
+    yield from _asked(lambda: serving.runtime(objects, wanted.runtime), "runtime")
+    yield from _asked(lambda: namespace.pull_secret(api, where, wanted.pull_secret), "pull_secret")
+    yield from _asked(lambda: serving.nodes(objects, wanted, planned.need()), "nodes")
+
+
+def _version(setting: Setting) -> Iterator[Finding]:
+    assert setting.pipeline  # noqa: S101  asked before
+    pipeline = compiled.read(setting.pipeline)
+    yield from pipelines.version(setting.connect(), setting.namespace, pipeline)
+
+
+def _account(asked: str, server: str) -> str:
+    """Return the service account whose rights count, nothing for who asks."""
+    if asked == MYSELF or trust.own_namespace():
+        return ""
+    return asked or (f"{_RUNNER}{server}" if server else "")
+
+
+def _images(setting: Setting) -> dict[str, str]:
+    """Return the images by the name of their check: the base, and what the pipeline runs on."""
+    of_site = setting.site.images
+    if setting.pipeline is None:
+        return {"base": of_site.base, "python": of_site.python, "skopeo": of_site.skopeo}
+    named = compiled.read(setting.pipeline).images
+    return {"base": of_site.base, **{f"pipeline.{n}": one for n, one in enumerate(named, 1)}}
 
 
 def _asked(check: Check, name: str) -> Iterator[Finding]:
     """Run one check of the cluster: what the API server refuses is a finding of that check."""
-    from modelcar.cluster import asking
 
     def asked() -> Iterator[Finding]:
         with asking(f"checking {name}"):
             yield from check()
 
     yield from run(asked, name)
-
-
-def _trust() -> Iterator[Finding]:
-    try:
-        trust.tls_context()
-    except UsageError as error:
-        yield Finding("ca", "failed", f"{error.what}: {error.why}", error.remedy)
-        return
-    files = ", ".join(str(path) for path in trust.ca_files())
-    yield Finding("ca", "ok", f"trusted besides the system's: {files or 'none'}")

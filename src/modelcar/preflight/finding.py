@@ -1,12 +1,17 @@
 """What one check found."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from modelcar.errors import ModelCarError
+from modelcar.errors import ModelCarError, PreflightError
 
 State = Literal["ok", "warning", "unknown", "failed"]
+
+log = logging.getLogger(__name__)
+
+_LEVELS: Final = {"ok": logging.INFO, "warning": logging.WARNING, "unknown": logging.INFO}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +38,15 @@ def run(check: Check, name: str) -> Iterator[Finding]:
     except ModelCarError as error:
         why = f"{error.what}: {error.why}" if error.why else error.what
         yield Finding(name, "failed", why, error.remedy)
+
+
+def require(findings: Iterable[Finding]) -> None:
+    """Log each finding; raise PreflightError with all that failed, a line each."""
+    failed = []
+    for finding in findings:
+        if finding.state == "failed":
+            failed.append(finding)
+        else:
+            log.log(_LEVELS[finding.state], "preflight: %s", finding)
+    if failed:
+        raise PreflightError("\n".join(f"preflight: {finding}" for finding in failed))

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelcar import fitting, gpu, plan
-from modelcar.errors import ModelCarError
 from modelcar.hub import Hub
-from modelcar.model_registry import Connection, versions
 from modelcar.preflight.finding import Finding, State
 from modelcar.values import Model, Plan
 from modelcar.wording import size
@@ -58,16 +56,3 @@ def fit_finding(found: gpu.Fit) -> Finding:
     told = f"{found.verdict} on {found.where}" if found.where else found.verdict
     what = f"{told}: {found.why}" if found.why else gpu.told(found)
     return Finding("fit", _STATES[found.verdict], what, found.setting)
-
-
-def model_registry(model: Model, connection: Connection | None) -> Iterator[Finding]:
-    """Ask the Model Registry for the model's versions."""
-    if connection is None:
-        yield Finding("model_registry", "unknown", "none is named, and nothing is registered")
-        return
-    try:
-        versions.digests(connection, model.name)
-    except ModelCarError as error:
-        yield Finding("model_registry", "failed", f"{error.what}: {error.why}", error.remedy)
-    else:
-        yield Finding("model_registry", "ok", f"{connection.url} answers")

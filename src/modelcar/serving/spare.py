@@ -53,7 +53,7 @@ def _quotas_allow(objects: Objects, serving: Serving) -> bool:
         return False
     states = [quota.get("status") or {} for quota in own]
     states += [(quota.get("status") or {}).get("total") or {} for quota in shared]
-    wanted = {"pods": Decimal(1)}
+    wanted = {"pods": Decimal(1), "count/pods": Decimal(1)}
     limits = _wanted(serving, serving.memory_limit or serving.memory)
     for name, amount in _wanted(serving, serving.memory).items():
         wanted |= {name: amount, f"requests.{name}": amount, f"limits.{name}": limits[name]}
@@ -86,12 +86,19 @@ def _holds(objects: Objects, node: Mapping[str, Any], serving: Serving) -> bool:
 
 
 def _requested(pod: Mapping[str, Any], name: str) -> Decimal:
-    def of(kind: str) -> list[Decimal]:
-        containers = pod["spec"].get(kind, ())
-        every = ((one.get("resources") or {}).get("requests") or {} for one in containers or ())
-        return [_parsed(requests.get(name)) for requests in every]
+    """Return what a pod holds: at most what it runs at once, or one of its first containers.
 
-    return max(sum(of("containers"), Decimal(0)), *of("initContainers"), Decimal(0))
+    A sidecar that is written as an init container goes on beside the others.
+    """
+
+    def of(container: Mapping[str, Any]) -> Decimal:
+        return _parsed(((container.get("resources") or {}).get("requests") or {}).get(name))
+
+    spec = pod["spec"]
+    first = spec.get("initContainers") or ()
+    lasting = sum((of(one) for one in first if one.get("restartPolicy")), Decimal(0))
+    running = sum((of(one) for one in spec.get("containers") or ()), lasting)
+    return max(running, *(of(one) + lasting for one in first), Decimal(0))
 
 
 def _parsed(text: Any) -> Decimal:
