@@ -1,13 +1,15 @@
 import itertools
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from modelcar.oci.reference import DigestReference
+from tests import ready_place
+from tests.ready_place import Place
 from tests.servers import busybox_base, openshift
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.kserve import KServe
@@ -15,26 +17,26 @@ from tests.servers.kube import KubeServer, kube_server
 from tests.servers.vllm import VllmServer
 from tests.serving_site import NAME, Listener, Site
 
-CRDS = (
-    "serving.kserve.io_inferenceservices.crd.yaml",
-    "serving.kserve.io_servingruntimes.crd.yaml",
-)
-
 
 @pytest.fixture(scope="session")
-def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
-    """Return a kube-apiserver that knows InferenceServices."""
+def kube_parts() -> tuple[Path, Path]:
+    """Return the folders of kube-apiserver and of KServe's definitions."""
     assets, definitions = os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("KSERVE_CRDS")
     if not assets:
         pytest.skip("KUBEBUILDER_ASSETS does not name a folder with etcd and kube-apiserver")
     if not definitions:
         pytest.skip("KSERVE_CRDS does not name a folder with KServe's definitions")
-    with kube_server(Path(assets), tmp_path_factory.mktemp("kube")) as server:
-        for name in CRDS:
-            text = (Path(definitions) / name).read_bytes()
-            server.install_crd(yaml.load(text, Loader=yaml.CSafeLoader))
-        for definition in openshift.definitions():
-            server.install_crd(definition)
+    return Path(assets), Path(definitions)
+
+
+@pytest.fixture(scope="session")
+def kube(
+    kube_parts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KubeServer]:
+    """Return a kube-apiserver that knows InferenceServices."""
+    assets, definitions = kube_parts
+    with kube_server(assets, tmp_path_factory.mktemp("kube")) as server:
+        openshift.install(server, definitions)
         yield server
 
 
@@ -81,3 +83,22 @@ def listener() -> Iterator[Listener]:
 def kserve(site: Site) -> Iterator[KServe]:
     with KServe(site.server, site.namespace, site.vllm.url) as controller:
         yield controller
+
+
+@pytest.fixture(scope="session")
+def image(base: DigestReference, oci_registry: DockerRegistry) -> str:
+    """Return an image that stands at the OCI registry, by its digest."""
+    repository = f"{oci_registry.host}/base/busybox"
+    places = [f"{base.location}:{base.tag}", f"docker://{repository}:1"]
+    options = ["--quiet", "--preserve-digests", "--dest-tls-verify=false"]
+    subprocess.run(["skopeo", "copy", *options, *places], check=True)
+    return f"{repository}@{base.digest}"
+
+
+@pytest.fixture
+def place(
+    kube: KubeServer, oci_registry: DockerRegistry, image: str, tmp_path: Path
+) -> Iterator[Place]:
+    """Return a namespace that is ready for a model."""
+    with ready_place.ready(kube, oci_registry, image, tmp_path) as found:
+        yield found

@@ -1,108 +1,15 @@
 """The checks before a run, against a real API server, a real OCI registry and a Hub."""
 
 import json
-import secrets
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from modelcar.oci.reference import DigestReference
 from tests.byte_path import REPO, modelcar, tiny
-from tests.gpu_pool import GpuPool
-from tests.servers import openshift
+from tests.ready_place import CONFIG, Place
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.hub import HubServer
-from tests.servers.kserve import MERGE
-from tests.servers.kube import KubeServer
-from tests.servers.model_registry import ModelRegistryServer
-
-CONFIG = (
-    b'{"architectures": ["LlamaForCausalLM"], "hidden_size": 64, "num_attention_heads": 2,'
-    b' "num_key_value_heads": 2, "num_hidden_layers": 2, "max_position_embeddings": 256,'
-    b' "torch_dtype": "bfloat16"}'
-)
-
-
-@dataclass
-class Place:
-    """A namespace that is ready, with all the servers around it."""
-
-    kube: KubeServer
-    namespace: str
-    folder: Path
-    hub: HubServer
-    oci_registry: DockerRegistry
-    model_registry: ModelRegistryServer
-    image: str
-    """One that stands."""
-    serving: dict[str, Any] = field(default_factory=dict)
-    site: dict[str, Any] = field(default_factory=dict)
-
-    def check(self, *options: str, user: str = "admin", **variables: str) -> dict[str, Any]:
-        """Run preflight, and return its findings by check; of several the worst."""
-        entry = {"name": "tiny", "source": f"hf://{REPO}", "version": "1", "serving": self.serving}
-        (self.folder / "tiny.yaml").write_text(json.dumps(entry))
-        site = {
-            "oci_registry": f"{self.oci_registry.host}/models",
-            "mirror": f"{self.oci_registry.host}/mirror",
-            "model_registry": self.model_registry.url,
-            "namespace": self.namespace,
-            "images": dict.fromkeys(("base", "python", "skopeo"), self.image),
-            **self.site,
-        }
-        (self.folder / "site.yaml").write_text(json.dumps(site))
-        given = {"KUBECONFIG": str(self.kube.kubeconfig(user, self.namespace))}
-        given |= {"HF_ENDPOINT": self.hub.url, **variables}
-        done = modelcar(self.folder, "preflight", "tiny.yaml", "--json", *options, **given)
-        self.done: subprocess.CompletedProcess[str] = done
-        assert "Traceback" not in done.stderr, done.stderr
-        order = ("ok", "unknown", "warning", "failed")
-        found: dict[str, Any] = {}
-        for one in sorted(json.loads(done.stdout), key=lambda one: order.index(one["state"])):
-            found[one["check"]] = one
-        return found
-
-    def path(self, rest: str) -> str:
-        return f"/api/v1/namespaces/{self.namespace}/{rest}"
-
-    def claim(self, size: str, phase: str = "Bound") -> None:
-        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-        body = {"metadata": {"name": "modelcar"}, "spec": spec}
-        self.kube.request("POST", self.path("persistentvolumeclaims"), body)
-        status = {"phase": phase, "capacity": {"storage": size}}
-        path = self.path("persistentvolumeclaims/modelcar/status")
-        self.kube.request("PATCH", path, {"status": status}, MERGE)
-
-
-@pytest.fixture(scope="session")
-def image(base: DigestReference, oci_registry: DockerRegistry) -> str:
-    """Return an image that stands at the OCI registry, by its digest."""
-    repository = f"{oci_registry.host}/base/busybox"
-    places = [f"{base.location}:{base.tag}", f"docker://{repository}:1"]
-    options = ["--quiet", "--preserve-digests", "--dest-tls-verify=false"]
-    subprocess.run(["skopeo", "copy", *options, *places], check=True)
-    return f"{repository}@{base.digest}"
-
-
-@pytest.fixture
-def place(
-    kube: KubeServer, oci_registry: DockerRegistry, image: str, tmp_path: Path
-) -> Iterator[Place]:
-    namespace = f"pre-{secrets.token_hex(4)}"
-    kube.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    files = tiny(config=CONFIG)
-    with HubServer({REPO: files}) as hub, ModelRegistryServer() as model_registry:
-        found = Place(kube, namespace, tmp_path, hub, oci_registry, model_registry, image)
-        runtimes = f"/apis/serving.kserve.io/v1alpha1/namespaces/{namespace}/servingruntimes"
-        kube.request("POST", runtimes, openshift.runtime("vllm-cuda-runtime"))
-        pool = GpuPool(kube)
-        pool.node("a")
-        found.serving = {"node_selector": pool.selector}
-        yield found
 
 
 def test_a_place_that_is_ready_has_no_failure(place: Place) -> None:

@@ -1,12 +1,23 @@
 """What OpenShift adds to Kubernetes, as far as a deployment meets it: templates of runtimes."""
 
+from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
+from tests.servers.kube import KubeServer
+
+KSERVE: Final = (
+    "serving.kserve.io_inferenceservices.crd.yaml",
+    "serving.kserve.io_servingruntimes.crd.yaml",
+)
 _OPEN: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
-def definition(kind: str, group: str) -> dict[str, Any]:
-    """Return a stand-in definition of a namespaced kind that OpenShift serves itself."""
+def definition(
+    kind: str, group: str, version: str = "v1", scope: str = "Namespaced"
+) -> dict[str, Any]:
+    """Return a stand-in definition of a kind that OpenShift serves itself."""
     singular = kind.lower()
     names = {"kind": kind, "listKind": f"{kind}List", "singular": singular}
     schema = {"openAPIV3Schema": _OPEN}
@@ -17,10 +28,18 @@ def definition(kind: str, group: str) -> dict[str, Any]:
         "spec": {
             "group": group,
             "names": {**names, "plural": f"{singular}s"},
-            "scope": "Namespaced",
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+            "scope": scope,
+            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
         },
     }
+
+
+def install(server: KubeServer, kserve: Path) -> None:
+    """Have the server know what OpenShift AI serves; `kserve` has KServe's definitions."""
+    for name in KSERVE:
+        server.install_crd(yaml.load((kserve / name).read_bytes(), Loader=yaml.CSafeLoader))
+    for one in definitions():
+        server.install_crd(one)
 
 
 def definitions() -> list[dict[str, Any]]:
@@ -35,6 +54,9 @@ def definitions() -> list[dict[str, Any]]:
             "datasciencepipelinesapplications.opendatahub.io",
         ),
         definition("AppliedClusterResourceQuota", "quota.openshift.io"),
+        definition("DataScienceCluster", "datasciencecluster.opendatahub.io", scope="Cluster"),
+        definition("ClusterServiceVersion", "operators.coreos.com", "v1alpha1"),
+        definition("ClusterServingRuntime", "serving.kserve.io", "v1alpha1", "Cluster"),
     ]
 
 
