@@ -22,22 +22,40 @@ others.
 """
 _OPTIONAL = {
     "nodes": ("ClusterRole", "ClusterRoleBinding"),
-    "templates": (objects.APPLICATIONS,),
-    "model-registry": (objects.MODEL_REGISTRIES,),
+    "templates": (objects.APPLICATIONS[0],),
+    "model-registry": (objects.MODEL_REGISTRIES[0],),
 }
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file is out of date.")
 def main(check: bool) -> None:
-    """Write every generated file, or name those that are out of date."""
+    """Write every generated file and delete what is none any more, or name them all."""
     stale = [path for path, text in files() if _text(ROOT / path) != text]
+    stale += left_over(ROOT)
     if check and stale:
         sys.exit(f"{', '.join(stale)}: not what the sources give; run `make manifests`")
-    for path, text in () if check else files():
-        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / path).write_text(text, encoding="utf-8")
+    if not check:
+        write(ROOT)
+
+
+def write(root: Path) -> None:
+    """Write every generated file below `root`, and delete those that the sources no longer give."""
+    for path, text in files():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
         print(path)
+    for path in left_over(root):
+        (root / path).unlink()
+        print(f"{path}: deleted")
+
+
+def left_over(root: Path) -> list[str]:
+    """Return the generated files below `root` that the sources no longer give."""
+    given = {path for path, _ in files()}
+    there = sorted((root / "manifests").rglob("*.yaml"))
+    generated = [str(path.relative_to(root)) for path in there if _text(path).startswith(_HEAD)]
+    return [path for path in generated if path not in given]
 
 
 def files() -> Iterator[tuple[str, str]]:

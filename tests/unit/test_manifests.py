@@ -20,6 +20,26 @@ def test_what_is_there_is_what_the_sources_give() -> None:
         assert (ROOT / path).read_text(encoding="utf-8") == text, path
 
 
+def test_nothing_generated_is_there_that_the_sources_no_longer_give() -> None:
+    assert manifests.left_over(ROOT) == []
+
+
+def test_a_file_that_the_sources_no_longer_give_is_noticed_and_deleted(tmp_path: Path) -> None:
+    manifests.write(tmp_path)
+    base = tmp_path / "manifests" / "base"
+    text = (base / "role.yaml").read_text()
+    (base / "older-role.yaml").write_text(text)
+    by_hand = base / "kustomization.yaml"
+    by_hand.write_text("resources: []\n")
+
+    assert manifests.left_over(tmp_path) == ["manifests/base/older-role.yaml"]
+
+    manifests.write(tmp_path)
+    assert not (base / "older-role.yaml").exists()
+    assert (base / "role.yaml").read_text() == text
+    assert by_hand.exists()
+
+
 def test_each_file_is_named_by_its_kustomization() -> None:
     for path in FOLDER.rglob("kustomization.yaml"):
         listed = set(yaml.safe_load(path.read_text()).get("resources", ()))

@@ -12,8 +12,9 @@ Manifest = dict[str, Any]
 NAME: Final = "modelcar"
 PUSHER: Final = "modelcar-push"
 MADE_BY: Final = {"app.kubernetes.io/managed-by": "modelcar-pipelines"}
-APPLICATIONS: Final = "redhat-ods-applications"
-MODEL_REGISTRIES: Final = "rhoai-model-registries"
+APPLICATIONS: Final = ("redhat-ods-applications", "opendatahub")
+MODEL_REGISTRIES: Final = ("rhoai-model-registries", "odh-model-registries")
+"""Where OpenShift AI, and Open Data Hub, keep templates, and Model Registries."""
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 
@@ -25,7 +26,11 @@ class Names:
     runner: str = "pipeline-runner-dspa"
     """The service account that the pipelines server runs tasks as."""
     model_registry: str = ""
-    """The Model Registry's name, in `rhoai-model-registries`."""
+    """The Model Registry's name."""
+    model_registries: str = MODEL_REGISTRIES[0]
+    """The namespace that has it."""
+    applications: str = APPLICATIONS[0]
+    """The namespace that has the templates of serving runtimes."""
     pvc: str = Site().pvc
     pvc_size: str = "100Gi"
     storage_class: str = ""
@@ -48,19 +53,29 @@ def namespaced(names: Names) -> list[Manifest]:
 
 def elsewhere(names: Names) -> list[Manifest]:
     """Return what is bound outside the namespace, where the user may do so."""
-    suffix = f"{NAME}-{names.namespace}" if names.namespace else NAME
-    subject = _subject(names.runner, names.namespace)
-    cluster = _object(_RBAC, "ClusterRole", f"{NAME}-nodes") | {"rules": rules("cluster")}
+    return [*cluster_wide(names), *beside(names)]
+
+
+def cluster_wide(names: Names) -> list[Manifest]:
+    """Return what is of the whole cluster: the rights on nodes, and who has them."""
+    role = f"{NAME}-nodes"
+    binding = _object(_RBAC, "ClusterRoleBinding", f"{_suffixed(names)}-nodes")
+    return [
+        _object(_RBAC, "ClusterRole", role) | {"rules": rules("cluster")},
+        binding | {"roleRef": _ref("ClusterRole", role), "subjects": [_runner(names)]},
+    ]
+
+
+def beside(names: Names) -> list[Manifest]:
+    """Return what stands in the namespaces of OpenShift AI: rights there, and who has them."""
+    role, name = f"{NAME}-templates", _suffixed(names)
     found = [
-        cluster,
-        _object(_RBAC, "ClusterRoleBinding", f"{suffix}-nodes")
-        | {"roleRef": _ref("ClusterRole", f"{NAME}-nodes"), "subjects": [subject]},
-        _at(APPLICATIONS, _role(f"{NAME}-templates", rules("templates"))),
-        _at(APPLICATIONS, _bound(f"{suffix}-templates", f"{NAME}-templates", subject)),
+        _at(names.applications, _role(role, rules("templates"))),
+        _at(names.applications, _bound(f"{name}-templates", role, _runner(names))),
     ]
     if names.model_registry:
         role = f"registry-user-{names.model_registry}"
-        found.append(_at(MODEL_REGISTRIES, _bound(suffix, role, subject)))
+        found.append(_at(names.model_registries, _bound(name, role, _runner(names))))
     return found
 
 
@@ -122,6 +137,14 @@ def _binding(name: str, account: str, namespace: str) -> Manifest:
 def _bound(name: str, role: str, subject: Manifest) -> Manifest:
     binding = _object(_RBAC, "RoleBinding", name)
     return binding | {"roleRef": _ref("Role", role), "subjects": [subject]}
+
+
+def _suffixed(names: Names) -> str:
+    return f"{NAME}-{names.namespace}" if names.namespace else NAME
+
+
+def _runner(names: Names) -> Manifest:
+    return _subject(names.runner, names.namespace)
 
 
 def _ref(kind: str, name: str) -> Manifest:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modelcar.bootstrap.applying import Outcome
+from modelcar.bootstrap.applying import Outcome, because
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -42,5 +42,5 @@ def _change(api: "ApiClient", namespace: str, *, linked: bool, dry_run: bool) ->
         options = {**limit, **({"dry_run": "All"} if dry_run else {})}
         core.patch_namespaced_service_account(ACCOUNT, namespace, body, **options)
     except ApiException as error:
-        return Outcome(*where, "refused", f"HTTP {error.status}: {error.reason}")
+        return Outcome(*where, "refused", because(error))
     return Outcome(*where, "updated", f"{'pulls' if linked else 'no longer pulls'} with {SECRET}")

@@ -24,7 +24,7 @@ class Right:
 
 _KSERVE: Final = "serving.kserve.io"
 IMAGES: Final = "image.openshift.io"
-_TEMPLATES: Final = "`redhat-ods-applications`, optional"
+_TEMPLATES: Final = "`redhat-ods-applications` (Open Data Hub: `opendatahub`), optional"
 RIGHTS: Final = (
     Right(
         _KSERVE,

@@ -14,8 +14,9 @@ from modelcar.bootstrap.objects import MADE_BY, Manifest
 from modelcar.parameters import INTERNAL
 
 QUAY: Final = "quay.io"
-_DOCKER: Final = "kubernetes.io/dockerconfigjson"
-_AUTH: Final = ".dockerconfigjson"
+MODEL_REGISTRY: Final = "model-registry-config"
+DOCKER: Final = "kubernetes.io/dockerconfigjson"
+AUTH: Final = ".dockerconfigjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Given:
     """PEM text."""
     auths: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Of an auth file that is taken over, such as the predecessor's `quay-push`."""
+    inside: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The login at the internal OCI registry of a run before, for want of a token."""
 
 
 def secrets(given: Given) -> list[Manifest]:
@@ -46,7 +49,7 @@ def secrets(given: Given) -> list[Manifest]:
         found.append(_docker("quay-pull", pulling))
     if given.model_registry:
         ca = {"ca.crt": given.model_registry_ca} if given.model_registry_ca else {}
-        found.append(_secret("model-registry-config", {"url": given.model_registry, **ca}))
+        found.append(_secret(MODEL_REGISTRY, {"url": given.model_registry, **ca}))
     return found
 
 
@@ -58,7 +61,8 @@ def _quay(given: Given) -> dict[str, Any]:
 
 def _internal(given: Given) -> dict[str, Any]:
     # Any user name will do there; the token counts.
-    return {INTERNAL: _login("token", given.push_token)} if given.push_token else {}
+    made = {INTERNAL: _login("token", given.push_token)}
+    return made if given.push_token else dict(given.inside)
 
 
 def _login(user: str, password: str) -> dict[str, str]:
@@ -67,7 +71,7 @@ def _login(user: str, password: str) -> dict[str, str]:
 
 def _docker(name: str, auths: Mapping[str, Any]) -> Manifest:
     text = json.dumps({"auths": auths}, sort_keys=True)
-    return {**_secret(name, {_AUTH: text}), "type": _DOCKER}
+    return {**_secret(name, {AUTH: text}), "type": DOCKER}
 
 
 def _secret(name: str, texts: Mapping[str, str]) -> Manifest:
