@@ -1,12 +1,16 @@
-"""An account with exactly the rights that we ask for does all that a deployment does."""
+"""An account with exactly the rights that we ask for does all that the stages do, and uses each.
+
+What the pipelines operator gives its runner besides is not even needed.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from modelcar.bootstrap.rights import rules
+from modelcar.bootstrap.rights import IMAGES, RIGHTS, rules
 from modelcar.errors import DeployError
+from modelcar.preflight.namespace import volume
 from modelcar.serving.explain import explain
 from modelcar.serving.go_back import rollback, undeploy
 from modelcar.serving.pre_pull import pre_pull
@@ -37,7 +41,36 @@ def account(site: Site) -> Iterator[Any]:
             site.server.revoke_cluster()
 
 
-def test_deploy_update_rollback_and_undeploy(site: Site, account: Any) -> None:
+def test_the_rights_suffice_and_none_is_superfluous(
+    site: Site, account: Any, listener: Listener
+) -> None:
+    before = len(list(site.server.asked("pipeline")))
+    deploy_update_rollback_and_undeploy(site, account)
+    pods_that_pull_are_made_watched_and_deleted(site, account, listener)
+    a_crash_is_explained_from_its_log(site, account, listener)
+    a_volume_claim_is_looked_at(site, account)
+
+    requests = list(site.server.asked("pipeline"))[before:]
+    asked = {(one.group, one.resource, one.verb, one.namespace) for one in requests}
+    assert [one for one in requests if one.code == 403 and one.namespace == site.namespace] == []
+    places = {"namespace": site.namespace, "cluster": "", "templates": APPLICATIONS}
+    granted = {
+        (right.group, right.resource, verb, places[right.place])
+        for right in RIGHTS
+        for verb in right.verbs
+    }
+    assert {one for one in granted - asked if one[0] != IMAGES} == {
+        # An apply that creates is written down as a patch alone.
+        ("serving.kserve.io", "inferenceservices", "create", site.namespace)
+    }
+
+
+def a_volume_claim_is_looked_at(site: Site, account: Any) -> None:
+    (found,) = volume(account, site.namespace, "modelcar", 1)
+    assert found.what == "modelcar is not there"
+
+
+def deploy_update_rollback_and_undeploy(site: Site, account: Any) -> None:
     pool = GpuPool(site.server)
     pool.node("free")
     model = quantized(runtime="vllm-rights", node_selector=pool.selector)
@@ -53,7 +86,7 @@ def test_deploy_update_rollback_and_undeploy(site: Site, account: Any) -> None:
     assert "vllm-rights" not in {one["metadata"]["name"] for one in runtimes}
 
 
-def test_pods_that_pull_are_made_watched_and_deleted(
+def pods_that_pull_are_made_watched_and_deleted(
     site: Site, account: Any, listener: Listener
 ) -> None:
     pool = GpuPool(site.server)
@@ -73,7 +106,7 @@ def test_pods_that_pull_are_made_watched_and_deleted(
     assert site.server.request("GET", site.pods)["items"] == []
 
 
-def test_a_crash_is_explained_from_its_log(site: Site, account: Any, listener: Listener) -> None:
+def a_crash_is_explained_from_its_log(site: Site, account: Any, listener: Listener) -> None:
     with Kubelet(site.server) as kubelet:
         kubelet.logs["kserve-container"] = "ValueError: No available memory for the cache blocks.\n"
 

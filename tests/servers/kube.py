@@ -4,6 +4,7 @@ The binaries lie in one folder, as envtest's KUBEBUILDER_ASSETS has them. There 
 a Deployment makes no pod, and whoever needs a status writes it.
 """
 
+import json
 import secrets
 import socket
 import ssl
@@ -19,6 +20,13 @@ import urllib3
 import yaml
 
 START_SECONDS = 60.0
+AUDIT = "audit.log"
+POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived", "ResponseStarted"],
+    "rules": [{"level": "Metadata", "users": ["pipeline"]}, {"level": "None"}],
+}
 GROUPS = {"admin": "system:masters", "pipeline": "pipelines"}
 """The users that exist, and their group; all but the admin have the rights that a test gives."""
 
@@ -51,6 +59,17 @@ class Process:
 
     def __exit__(self, *error: object) -> None:
         self.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one request was about, and the answer's code; no namespace for the whole cluster."""
+
+    group: str
+    resource: str
+    verb: str
+    namespace: str
+    code: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +184,16 @@ class KubeServer:
         assert response.status < 300, f"{method} {path}: {response.status} {response.data!r}"
         return response.json()
 
+    def asked(self, user: str) -> Iterator[Asked]:
+        """Yield each request of `user`, from the API server's audit log."""
+        for line in (self.folder / AUDIT).read_text().splitlines():
+            event = json.loads(line)
+            if event["user"]["username"] == user:
+                of, code = event.get("objectRef") or {}, event["responseStatus"]["code"]
+                sub = f"/{of['subresource']}" if "subresource" in of else ""
+                kind, where = f"{of.get('resource', '')}{sub}", of.get("namespace", "")
+                yield Asked(of.get("apiGroup", ""), kind, event["verb"], where, code)
+
     def _status(self, path: str) -> int:
         headers = {"Authorization": f"Bearer {self.tokens['admin']}"}
         return self._pool().request("GET", self.url + path, headers=headers).status
@@ -189,6 +218,7 @@ def kube_server(assets: Path, folder: Path) -> Iterator[KubeServer]:
     certificate, key = _certificate(folder)
     _write_tokens(folder / "tokens.csv", tokens)
     store = Process(_etcd(assets, folder, etcd, peer), folder / "etcd.log")
+    (folder / "audit.yaml").write_text(yaml.safe_dump(POLICY), encoding="utf-8")
     argv = _apiserver(assets, folder, etcd, port, certificate, key)
     with store, Process(argv, folder / "kube-apiserver.log") as process:
         server = KubeServer(f"https://127.0.0.1:{port}", certificate, folder, tokens, process)
@@ -222,6 +252,8 @@ def _apiserver(
         f"--tls-private-key-file={key}",
         f"--token-auth-file={folder / 'tokens.csv'}",
         "--authorization-mode=RBAC",
+        f"--audit-policy-file={folder / 'audit.yaml'}",
+        f"--audit-log-path={folder / AUDIT}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-signing-key-file={key}",
         f"--service-account-key-file={key}",
