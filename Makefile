@@ -2,11 +2,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= localhost/modelcar:$(VERSION)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help setup demo test check fmt compile manifests constraints bench clean
+.PHONY: help setup demo test check fmt compile manifests image constraints bench clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +27,7 @@ demo: setup  ## Run the main job offline on a real model, from a Hub to a render
 	@$(BIN)/python -m scripts.demo
 
 test: setup  ## Run the whole test suite; it ends by listing what it skipped and why.
-	@scripts/install-tools.sh umoci apache2-utils openssl
+	@scripts/install-tools.sh umoci apache2-utils openssl 'kubernetes-client?'
 	@$(BIN)/python -m pytest
 
 check: setup  ## Lint, types, formatting, and whether compiled/ is what the sources give.
@@ -45,6 +47,11 @@ compile: setup  ## Write compiled/ anew.
 
 manifests: setup  ## Write manifests/ and docs/rights.md anew.
 	$(BIN)/python -m scripts.manifests
+
+image:  ## Build the runtime image as IMAGE, with podman or buildah.
+	@builder=$$(command -v podman || command -v buildah) || { \
+	  echo "missing: podman or buildah; install one (apt-get, dnf or brew install podman)" >&2; exit 1; }; \
+	"$$builder" build --file Containerfile --tag '$(IMAGE)' .
 
 constraints:  ## Resolve anew and write constraints.txt.
 	rm -rf .venv-fresh && $(PYTHON) -m venv .venv-fresh

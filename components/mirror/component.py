@@ -1,7 +1,8 @@
-"""The pipeline's face of mirror: skopeo itself, without a shell, on its own image."""
+"""The pipeline's face of mirror: skopeo without a shell, on its own image or the runtime image."""
 
 from kfp import dsl
 
+from components._runtime import RUNTIME_IMAGE
 from modelcar import images, skopeo_copy
 
 
@@ -17,4 +18,5 @@ def mirror(
     arguments = skopeo_copy.copy_arguments(
         source, destination, digest, source_tls_verify, destination_tls_verify
     )
-    return dsl.ContainerSpec(image=images.SKOPEO, command=["skopeo"], args=arguments)
+    image = RUNTIME_IMAGE or images.SKOPEO
+    return dsl.ContainerSpec(image=image, command=["skopeo"], args=arguments)

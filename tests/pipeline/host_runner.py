@@ -2,7 +2,8 @@
 
 kfp.local has no point to extend, and it leaves out what the pipeline needs of a cluster: container
 components, secrets, volumes, field paths, and folders for outputs. Here its own parts are wrapped
-while a run lasts. The names are private to kfp, which is pinned.
+while a run lasts. The names are private to kfp, which is pinned. In a cage, tasks run what is
+there; else they run with the Python of this process.
 """
 
 import io
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +23,9 @@ from google.protobuf import json_format
 from kfp import components, local
 from kfp.local import config, executor_input_utils, subprocess_task_handler, task_dispatcher
 from kfp.local.orchestrator import task_executor
+from kfp.local.status import Status
+
+from tests.cage import Cage
 
 RUN_ID = "metadata.labels['pipeline/runid']"
 
@@ -31,6 +36,7 @@ class Cluster:
 
     folder: Path
     secrets: Mapping[str, Path] = field(default_factory=dict)
+    cage: Cage | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def _host(pipeline: Any, cluster: Cluster, run_id: str) -> Iterator[None]:
     mounted = _Mounted(pipeline, cluster, run_id, task_dispatcher.run_single_task_implementation)
     wrapped = (
         (task_dispatcher, "run_single_task_implementation", mounted),
-        (subprocess_task_handler, "SubprocessTaskHandler", _HostTask),
+        (subprocess_task_handler, "SubprocessTaskHandler", partial(_HostTask, cluster.cage)),
         (executor_input_utils, "construct_executor_input", _with_folders),
         # A task is tried again as often as the pipeline says, but at once.
         (task_executor, "time", SimpleNamespace(sleep=lambda seconds: None)),
@@ -80,21 +86,36 @@ def _host(pipeline: Any, cluster: Cluster, run_id: str) -> Iterator[None]:
             stack.enter_context(patch.object(owner, name, stand_in))
         stack.enter_context(patch.dict(os.environ, _environment(cluster), clear=True))
         stack.callback(logging.getLogger().setLevel, level)
+        # The folders that the launcher makes are writable by the group, which all pods share.
+        stack.callback(os.umask, os.umask(0o002))
         yield
 
 
 def _environment(cluster: Cluster) -> dict[str, str]:
     """Return what a pod has, and a pip that installs nothing: what is pinned is there already."""
+    offline = {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    if cluster.cage:
+        return {**cluster.cage.environment, **offline}
     folders = {"HOME": cluster.folder / "home", "TMPDIR": cluster.folder / "tmp"}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    offline = {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return {"PATH": path, **{name: str(folder) for name, folder in folders.items()}, **offline}
 
 
 class _HostTask(subprocess_task_handler.SubprocessTaskHandler):  # type: ignore[misc]
     """Runs any container's command as a process, whatever its image."""
+
+    def __init__(self, cage: Cage | None, **task: Any) -> None:
+        super().__init__(**task)
+        self._cage = cage
+
+    def run(self) -> Status:
+        if self._cage is None:
+            return super().run()
+        argv = self._cage.command(self.full_command)
+        code = subprocess_task_handler.run_local_subprocess(argv, self.env_vars)
+        return Status.FAILURE if code else Status.SUCCESS
 
     def validate_image(self, image: str) -> None:
         pass

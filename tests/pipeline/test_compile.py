@@ -73,8 +73,7 @@ def test_runtime_image_leaves_nothing_to_embed_or_install(copied: Path, tmp_path
         assert executor.embedded == ""
         assert executor.requirements == []
         assert "pip install" not in executor.text
-        runtime = original.container["image"] if name == "mirror" else RUNTIME
-        assert executor.container["image"] == runtime
+        assert executor.container["image"] == RUNTIME
         assert executor.kubernetes == original.kubernetes
         assert executor.environment == original.environment
     assert made.tasks == shipped.tasks

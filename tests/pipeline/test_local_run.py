@@ -1,112 +1,27 @@
 """The shipped pipeline, run whole on this machine against real servers."""
 
-import base64
-import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pytest
-import urllib3
 import yaml
 from kfp.local import config, subprocess_task_handler, task_dispatcher
 
-from modelcar.oci.reference import DigestReference
-from tests.byte_path import safetensors
-from tests.pipeline.host_runner import Cluster, Run, run
-from tests.servers import busybox_base
-from tests.servers.docker_registry import DockerRegistry
-from tests.servers.hub import HubServer
-from tests.servers.model_registry import ModelRegistryServer
+from tests.pipeline.host_runner import Run
+from tests.pipeline.world import NAME, REPO, VERSION, World, start
 
-PIPELINE = Path(__file__).resolve().parents[2] / "compiled" / "modelcar.yaml"
-REPO, NAME, VERSION = "example/tiny", "tiny", "2.0"
-FILES = {
-    "README.md": b"---\nlicense: apache-2.0\nlibrary_name: vllm\npipeline_tag: text-generation\n"
-    b"language: [en]\n---\n# tiny\n",
-    "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
-    "model.safetensors": safetensors(7008),
-    "tokenizer.json": b"{}",
-}
-USER, PASSWORD = "robot", "throw-away"
 STAGES = ["plan", "download", "build", "mirror", "register", "deploy", "verify"]
-
-
-@dataclass(frozen=True)
-class World:
-    """The servers of all runs here; the OCI registry asks for the password in `auth_file`."""
-
-    folder: Path
-    hub: HubServer
-    oci_registry: DockerRegistry
-    model_registry: ModelRegistryServer
-    base: str
-    auth_file: Path
-
-    @property
-    def tag(self) -> str:
-        return f"{VERSION}-{self.hub.commit(REPO)[:7]}"
-
-    def run(self, run_id: str, **arguments: str) -> Run:
-        """Run the pipeline with every target, but for what `arguments` say otherwise."""
-        cluster = Cluster(self.folder / "cluster", {"registry-auth": self.auth_file.parent})
-        host = self.oci_registry.host
-        given = {
-            "hf_repo": REPO,
-            "hf_endpoint": self.hub.url,
-            "model_name": NAME,
-            "model_version": VERSION,
-            "registry": f"{host}/models",
-            "mirror_to": f"{host}/mirror",
-            "model_registry_url": self.model_registry.url,
-            "base_image": self.base,
-            "deploy_model": "false",
-            "workdir": str(self.folder / "work"),
-        }
-        return run(PIPELINE, cluster, run_id, **{**given, **arguments})
-
-    def records(self, run_id: str) -> dict[str, dict[str, Any]]:
-        folder = self.folder / "work" / "records" / run_id
-        found = [json.loads(path.read_text()) for path in sorted(folder.iterdir())]
-        return {record["name"]: record for record in found}
-
-    def uploads(self) -> list[str]:
-        """Return every request for bytes that the OCI registry has logged."""
-        return re.findall(r'"(PATCH /v2/\S+)', self.oci_registry.log.read_text())
-
-    def digest_at(self, repository: str) -> str:
-        """Return the sha256 of the manifest's own bytes, as the OCI registry holds them."""
-        headers = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
-        headers["Accept"] = "application/vnd.oci.image.manifest.v1+json"
-        address = f"http://{self.oci_registry.host}/v2/{repository}/manifests/{self.tag}"
-        with urllib3.PoolManager() as pool:
-            response = pool.request("GET", address, headers=headers)
-        assert response.status == 200, response.data
-        return f"sha256:{hashlib.sha256(response.data).hexdigest()}"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    htpasswd = folder / "htpasswd"
-    made = subprocess.run(["htpasswd", "-Bbn", USER, PASSWORD], capture_output=True, check=True)
-    htpasswd.write_bytes(made.stdout)
-    base = busybox_base.make(folder / "base")
-    with (
-        HubServer({REPO: FILES}) as hub,
-        DockerRegistry(folder / "oci-registry", htpasswd=htpasswd) as oci_registry,
-        ModelRegistryServer() as model_registry,
-    ):
-        auth_file = _auth_file(folder / "registry-auth", oci_registry.host)
-        pushed = _push(base, f"{oci_registry.host}/base", auth_file)
-        yield World(folder, hub, oci_registry, model_registry, pushed, auth_file)
+    with start(tmp_path_factory.mktemp("world")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -115,22 +30,6 @@ def first(world: World) -> Run:
     done = world.run("first")
     assert done.succeeded, done.log
     return done
-
-
-def _auth_file(folder: Path, host: str) -> Path:
-    folder.mkdir()
-    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    path = folder / ".dockerconfigjson"
-    path.write_text(json.dumps({"auths": {host: {"auth": login}}}))
-    return path
-
-
-def _push(image: DigestReference, repository: str, auth_file: Path) -> str:
-    """Copy an image from its folder to the OCI registry, and return it there by digest."""
-    settings = ["--preserve-digests", "--dest-tls-verify=false", f"--authfile={auth_file}"]
-    places = [f"{image.location}:{image.tag}", f"docker://{repository}:1"]
-    subprocess.run(["skopeo", "copy", "--quiet", *settings, *places], check=True)
-    return f"{repository}@{image.digest}"
 
 
 def _built_by_command(world: World, folder: Path) -> str:
@@ -166,7 +65,7 @@ def test_one_digest_stands_everywhere(world: World, first: Run, tmp_path: Path) 
     assert mirrored == f"{world.oci_registry.host}/mirror/{NAME}@{digest}"
     assert artifact["modelSourceKind"] == "kfp"
     assert (artifact["modelSourceId"], artifact["modelSourceName"][:8]) == ("first", "modelcar")
-    manifest = yaml.safe_load((world.folder / "work/inferenceservice.yaml").read_text())
+    manifest = yaml.safe_load((world.work / "inferenceservice.yaml").read_text())
     assert manifest["spec"]["predictor"]["model"]["storageUri"] == f"oci://{image}"
 
 

@@ -81,7 +81,7 @@ def test_cas_are_the_users_and_the_clusters_where_they_exist(
 ) -> None:
     monkeypatch.setattr(trust, "SERVICE_ACCOUNT", tmp_path)
     monkeypatch.setenv(trust.CA_VARIABLE, str(tmp_path / "mine.crt"))
-    with pytest.raises(UsageError, match="mine.crt: there is no such file; name a file of cert"):
+    with pytest.raises(UsageError, match=r"mine\.crt: there is no such file; name a file of cert"):
         trust.ca_files()
     for name in ("mine.crt", "service-ca.crt"):
         (tmp_path / name).touch()
