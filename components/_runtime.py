@@ -1,11 +1,10 @@
 """What a stage runs on: its own modules, embedded in the component, or a runtime image.
 
 Embedded is the default: a compiled file runs on a connected cluster once the namespace is set up.
-With MODELCAR_RUNTIME_IMAGE set while compiling, nothing is installed when a task starts.
+With a runtime image, nothing is installed when a task starts.
 """
 
 import inspect
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +12,11 @@ from typing import Any, Final
 
 from kfp import dsl
 
+from components._chosen import chosen
 from components._embedding import archive, decoding, modules
 from components._pins import closure
-from modelcar import images
 
 SOURCE: Final = Path(__file__).resolve().parents[1] / "src"
-RUNTIME_IMAGE: Final = os.environ.get("MODELCAR_RUNTIME_IMAGE", "")
 _NAME: Final = "__KFP_EMBEDDED_ARCHIVE_B64"
 _ARCHIVE: Final = re.compile(rf"{_NAME} = '[^']*'")
 _KFPS_DECODING: Final = f"b64decode({_NAME}.encode('ascii'))"
@@ -28,11 +26,11 @@ def stage(*packages: str) -> Callable[[Callable[..., Any]], Any]:
     """Make a component of a function; `packages` are what its modules import from elsewhere."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        if RUNTIME_IMAGE:
-            return dsl.component(function, base_image=RUNTIME_IMAGE, install_kfp_package=False)
+        if chosen().runtime:
+            return dsl.component(function, base_image=chosen().runtime, install_kfp_package=False)
         component = dsl.component(
             function,
-            base_image=images.PYTHON,
+            base_image=chosen().for_python,
             packages_to_install=closure(packages),
             embedded_artifact_path=str(SOURCE),
         )

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from kfp import dsl, kubernetes
 
+from components._chosen import chosen
 from components._sharing import share_executors
 from components.build.component import build
 from components.deploy.component import deploy
@@ -12,12 +13,15 @@ from components.mirror.component import mirror
 from components.plan.component import plan
 from components.register.component import register
 from components.report.component import report
-from modelcar import images
 
 MOUNT: Final = "/mnt/models"
 HUB_TOKEN: Final = "/etc/modelcar/huggingface-token"  # noqa: S105  a folder, not a token
 REGISTRY_AUTH: Final = "/etc/modelcar/registry-auth"
 MODEL_REGISTRY: Final = "/etc/modelcar/model-registry"
+TRUSTED: Final = "/etc/modelcar/trusted-ca"
+# OpenShift AI puts the cluster's and its own trusted CAs into each of its namespaces.
+TRUSTED_CONFIG_MAP: Final = "odh-trusted-ca-bundle"
+SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def _task(task: Any) -> Any:
@@ -26,6 +30,8 @@ def _task(task: Any) -> Any:
     task.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
     # The run's id, by which records of one run are found again.
     kubernetes.use_field_path_as_env(task, "MODELCAR_RUN_ID", "metadata.labels['pipeline/runid']")
+    for name, value in chosen().variables.items():
+        task.set_env_variable(name, value)
     return task
 
 
@@ -46,6 +52,13 @@ def _hub_token(task: Any) -> None:
 def _registry_auth(task: Any) -> None:
     _secret(task, "registry-auth", REGISTRY_AUTH)
     task.set_env_variable("REGISTRY_AUTH_FILE", f"{REGISTRY_AUTH}/.dockerconfigjson")
+
+
+def _trusted(task: Any) -> None:
+    """Mount the CAs that the cluster's administrators trust, where there are any."""
+    mounted = {"mount_path": TRUSTED, "optional": True}
+    kubernetes.use_config_map_as_volume(task, TRUSTED_CONFIG_MAP, **mounted)
+    task.set_env_variable("MODELCAR_CA_BUNDLE", TRUSTED)
 
 
 @dsl.pipeline(name="modelcar")
@@ -76,7 +89,7 @@ def modelcar(
     skip_preflight: str = "false",
     deploy_model: str = "true",
     namespace: str = "",
-    base_image: str = images.BASE,
+    base_image: str = chosen().base,
     hf_endpoint: str = "https://huggingface.co",
     pvc_name: str = "modelcar",
     workdir: str = f"{MOUNT}/modelcar",
@@ -208,6 +221,11 @@ def modelcar(
         verified.set_display_name("verify")
         for task in (planned, fetched, built, registered, deployed, verified):
             _mount(task, pvc_name)
+            _trusted(task)
+        _trusted(mirrored)
+        # skopeo itself reads these, besides the system's file: the latter signs the internal
+        # OCI registry's certificate.
+        mirrored.set_env_variable("SSL_CERT_DIR", f"{TRUSTED}:{SERVICE_ACCOUNT}")
         for task in (planned, fetched):
             _hub_token(task)
         for task in (fetched, built, mirrored):

@@ -1,6 +1,6 @@
 """Compile the pipeline into `compiled/`, or say with --check whether it is what sources give."""
 
-import os
+import re
 import sys
 import tempfile
 import warnings
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from modelcar.errors import ReferenceError_
+from components._chosen import Choice, hand_over
+from modelcar.errors import ModelCarError, ReferenceError_
 from modelcar.oci.reference import parse_image
+from modelcar.site import load_site
 
 COMPILED = Path(__file__).resolve().parents[1] / "compiled"
 
@@ -21,6 +23,16 @@ def _by_digest(_: click.Context, __: click.Parameter, image: str) -> str:
         raise click.BadParameter(str(error)) from error
 
 
+def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    for name, equals, value in pairs:
+        if not (equals and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII)):
+            raise click.BadParameter("write NAME=VALUE")
+        if "@" in value or re.search("TOKEN|PASSWORD|SECRET", name, re.IGNORECASE):
+            raise click.BadParameter(f"{name} looks like a secret, and the file would show it")
+    return {name: value for name, _, value in pairs}
+
+
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file is out of date.")
 @click.option(
@@ -30,11 +42,25 @@ def _by_digest(_: click.Context, __: click.Parameter, image: str) -> str:
     callback=_by_digest,
     help="Embed no source.",
 )
+@click.option(
+    "--site",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the images that this site file names.",
+)
+@click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_variables,
+    help="Set it for every task, such as HTTPS_PROXY; no secret.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=COMPILED, help="The folder.")
-def main(check: bool, runtime_image: str, out: Path) -> None:
+def main(
+    check: bool, runtime_image: str, site: Path | None, variables: dict[str, str], out: Path
+) -> None:
     """Compile `pipelines/modelcar.py` to `modelcar.yaml`."""
-    # Read when the components are imported, which is therefore done after this.
-    os.environ["MODELCAR_RUNTIME_IMAGE"] = runtime_image
+    hand_over(_choice(runtime_image, site, variables))
     text = compiled()
     target = out / "modelcar.yaml"
     if not check:
@@ -43,6 +69,16 @@ def main(check: bool, runtime_image: str, out: Path) -> None:
         print(target)
     elif not target.is_file() or target.read_text(encoding="utf-8") != text:
         sys.exit(f"{target.name} is not what the sources give; run `make compile`")
+
+
+def _choice(runtime: str, site: Path | None, variables: dict[str, str]) -> Choice:
+    if site is None:
+        return Choice(runtime, variables=variables)
+    try:
+        images = load_site(site).images
+    except ModelCarError as error:
+        raise click.ClickException(str(error)) from error
+    return Choice(runtime, images.base, images.python, images.skopeo, variables)
 
 
 def compiled() -> str:

@@ -2,8 +2,8 @@
 
 from kfp import dsl
 
-from components._runtime import RUNTIME_IMAGE
-from modelcar import images, skopeo_copy
+from components._chosen import chosen
+from modelcar import skopeo_copy
 
 
 @dsl.container_component
@@ -18,5 +18,4 @@ def mirror(
     arguments = skopeo_copy.copy_arguments(
         source, destination, digest, source_tls_verify, destination_tls_verify
     )
-    image = RUNTIME_IMAGE or images.SKOPEO
-    return dsl.ContainerSpec(image=image, command=["skopeo"], args=arguments)
+    return dsl.ContainerSpec(image=chosen().for_skopeo, command=["skopeo"], args=arguments)

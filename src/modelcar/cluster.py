@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelcar.connections import address, proxy_for
 from modelcar.errors import DeployError
 from modelcar.trust import SERVICE_ACCOUNT
 
@@ -36,7 +37,8 @@ def connect(
     """Return a client of the cluster; no request is made yet.
 
     As `oc` does: the file given, else the one in KUBECONFIG, else the pod's service account, else
-    the kubeconfig in the home folder. Raises DeployError.
+    the kubeconfig in the home folder; from outside through the proxy of HTTPS_PROXY. Raises
+    DeployError, and UsageError for a proxy that is no address.
     """
     from kubernetes.client import ApiClient, Configuration
     from kubernetes.config import ConfigException
@@ -174,6 +176,8 @@ def _load(configuration: "Configuration", kubeconfig: str | None, service_accoun
 
     if _outside(kubeconfig, service_account):
         load_kube_config(_path(kubeconfig), client_configuration=configuration)
+        if proxy := proxy_for(configuration.host):
+            configuration.proxy, configuration.proxy_headers = address(proxy)
         return
     InClusterConfigLoader(
         token_filename=str(service_account / "token"),

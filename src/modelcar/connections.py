@@ -25,7 +25,9 @@ class Pools:
         """Send one request as urllib3 does; raise its HTTPError, or OSError."""
         proxy = proxy_for(url)
         if proxy not in self._pools:
-            self._pools[proxy] = _pool(proxy)
+            made = pool(proxy, trust.tls_context(), maxsize=8, retries=False, timeout=_TIMEOUT)
+            made.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+            self._pools[proxy] = made
         return self._pools[proxy].request(method, url, **options)
 
 
@@ -42,17 +44,21 @@ def proxy_for(url: str) -> str:
     return proxy if "://" in proxy or not proxy else f"http://{proxy}"
 
 
-def _pool(proxy: str) -> urllib3.PoolManager:
-    tls = trust.tls_context()
-    options: dict[str, Any] = {"maxsize": 8, "retries": False, "timeout": _TIMEOUT}
-    pool = (
-        _through(proxy, tls, options) if proxy else urllib3.PoolManager(ssl_context=tls, **options)
-    )
-    pool.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-    return pool
+def pool(proxy: str, tls: ssl.SSLContext, **options: Any) -> urllib3.PoolManager:
+    """Return the connections that go through `proxy`, or straight on where that is nothing.
+
+    Raises UsageError for a proxy that is no address.
+    """
+    if proxy:
+        return _through(proxy, tls, options)
+    return urllib3.PoolManager(ssl_context=tls, **options)
 
 
-def _through(proxy: str, tls: ssl.SSLContext, options: dict[str, Any]) -> urllib3.ProxyManager:
+def address(proxy: str) -> tuple[str, dict[str, str] | None]:
+    """Return a proxy's address without the credentials in it, and the header that has them.
+
+    Raises UsageError for a proxy that is no address.
+    """
     try:
         parts = urlsplit(proxy)
         user, at, place = parts.netloc.rpartition("@")
@@ -62,12 +68,13 @@ def _through(proxy: str, tls: ssl.SSLContext, options: dict[str, Any]) -> urllib
         why, remedy = "its value is no address", "write http://user:password@host:port, %-encoded"
         raise UsageError("the proxy of HTTPS_PROXY or HTTP_PROXY", why, remedy) from None
     headers = {"proxy-authorization": trust.basic(unquote(user))} if at else None
+    return f"{parts.scheme}://{place}", headers
+
+
+def _through(proxy: str, tls: ssl.SSLContext, options: dict[str, Any]) -> urllib3.ProxyManager:
+    place, headers = address(proxy)
     return urllib3.ProxyManager(
-        f"{parts.scheme}://{place}",
-        proxy_headers=headers,
-        ssl_context=tls,
-        proxy_ssl_context=tls,
-        **options,
+        place, proxy_headers=headers, ssl_context=tls, proxy_ssl_context=tls, **options
     )
 
 

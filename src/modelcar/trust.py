@@ -33,15 +33,22 @@ def is_loopback(host: str) -> bool:
 def ca_files() -> tuple[Path, ...]:
     """Return the CA files to trust besides the system's: the user's bundle, then the cluster's.
 
-    The user's is named by `MODELCAR_CA_BUNDLE`; the cluster's signs the serving certificates of
-    OpenShift's services, its internal registry among them. Raises UsageError where the user's is
-    not there.
+    The user's is what `MODELCAR_CA_BUNDLE` names, a file or a folder of `*.crt`, of which empty
+    ones do not count; the cluster's signs the serving certificates of OpenShift's services, its
+    internal registry among them. Raises UsageError where the user's is not there.
     """
     named, cluster = os.environ.get(CA_VARIABLE), SERVICE_ACCOUNT / "service-ca.crt"
-    if named and not Path(named).is_file():
+    theirs = _bundle(Path(named)) if named else []
+    return (*theirs, *([cluster] if cluster.is_file() else ()))
+
+
+def _bundle(path: Path) -> list[Path]:
+    if path.is_dir():
+        return [file for file in sorted(path.glob("*.crt")) if file.stat().st_size]
+    if not path.is_file():
         remedy = f"name a file of certificates in PEM in {CA_VARIABLE}"
-        raise UsageError(f"CA file {named}", "there is no such file", remedy)
-    return (*([Path(named)] if named else ()), *([cluster] if cluster.is_file() else ()))
+        raise UsageError(f"CA file {path}", "there is no such file", remedy)
+    return [path]
 
 
 @functools.cache

@@ -9,6 +9,7 @@ there; else they run with the Python of this process.
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -27,12 +28,13 @@ from kfp.local.status import Status
 
 from tests.cage import Cage
 
+_CONFIG_MAP = "configMapName"
 RUN_ID = "metadata.labels['pipeline/runid']"
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What stands for the cluster: secrets by name, as folders of files; those absent are none."""
+    """What stands for the cluster: secrets and config maps by name, as folders of files."""
 
     folder: Path
     secrets: Mapping[str, Path] = field(default_factory=dict)
@@ -159,12 +161,19 @@ class _Mounted:
         return self._inner(**task)
 
     def _placed(self, text: str, settings: Mapping[str, Any]) -> str:
-        """Return `text`, with a path below a mounted secret as it is on this machine."""
-        for mount in settings.get("secretAsVolume", ()):
-            folder = self._cluster.secrets.get(mount["secretName"])
-            if folder and text.startswith(f"{mount['mountPath']}/"):
-                return text.replace(mount["mountPath"], str(folder), 1)
+        """Return `text`, with a path in what is mounted as it is on this machine."""
+        for kind, named in (("secretAsVolume", "secretName"), ("configMapAsVolume", _CONFIG_MAP)):
+            for mount in settings.get(kind, ()):
+                path = mount["mountPath"]
+                if re.search(rf"(^|:){path}(/|:|$)", text):
+                    text = text.replace(path, str(self._folder(mount[named])), 1)
         return text
+
+    def _folder(self, name: str) -> Path:
+        """Return the folder of a secret or config map: an empty one for what is not there."""
+        empty = self._cluster.folder / "absent"
+        empty.mkdir(parents=True, exist_ok=True)
+        return self._cluster.secrets.get(name, empty)
 
     def _fields(self, settings: Mapping[str, Any]) -> dict[str, str]:
         known = {RUN_ID: self._run_id}

@@ -1,5 +1,6 @@
 """Compiling: the same sources give the same bytes, and a runtime image takes the sources' place."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -85,3 +86,51 @@ def test_runtime_image_must_be_pinned_by_digest(copied: Path, tmp_path: Path) ->
     assert done.returncode == 2
     assert "a digest is needed" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_site_names_the_images_and_variables_go_to_every_task(
+    copied: Path, tmp_path: Path
+) -> None:
+    named = {
+        kind: f"registry.internal:5000/ubi9/{kind}@sha256:{'cd' * 32}"
+        for kind in ("base", "python", "skopeo")
+    }
+    site = tmp_path / "site.yaml"
+    site.write_text(json.dumps({"images": named}))
+    proxy = ("--env", "HTTPS_PROXY=http://proxy.internal:3128", "--env", "NO_PROXY=.svc")
+
+    done = compile_in(copied, "--site", str(site), *proxy, "--out", str(tmp_path / "out"))
+
+    assert done.returncode == 0, done.stderr
+    made = CompiledPipeline(tmp_path / "out/modelcar.yaml")
+    assert made.parameters["base_image"]["defaultValue"] == named["base"]
+    for name, executor in made.executors.items():
+        kind = "skopeo" if name == "mirror" else "python"
+        assert executor.container["image"] == named[kind]
+        assert executor.environment["HTTPS_PROXY"] == "http://proxy.internal:3128"
+        assert executor.environment["NO_PROXY"] == ".svc"
+
+
+@pytest.mark.parametrize(
+    ("variable", "fault"),
+    [
+        ("HTTPS_PROXY", "write NAME=VALUE"),
+        ("HF_TOKEN=hush", "HF_TOKEN looks like a secret"),
+        ("HTTPS_PROXY=http://me:hush@proxy:3128", "HTTPS_PROXY looks like a secret"),
+    ],
+)
+def test_no_secret_is_compiled(copied: Path, tmp_path: Path, variable: str, fault: str) -> None:
+    done = compile_in(copied, "--env", variable, "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert fault in done.stderr
+    assert "hush" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_site_file_with_a_fault_is_one_line(copied: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("images: {python: UBI}\n")
+    done = compile_in(copied, "--site", str(site), "--out", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert "images.python" in done.stderr
+    assert "Traceback" not in done.stderr

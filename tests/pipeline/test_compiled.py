@@ -72,7 +72,8 @@ def test_a_server_that_refuses_unknown_fields_takes_it() -> None:
 def test_kubernetes_configuration_has_no_unknown_field(stage: Executor) -> None:
     # The server drops such a field without a word.
     json_format.ParseDict(stage.kubernetes, kubernetes.KubernetesExecutorConfig())
-    assert stage.kubernetes.keys() <= {"fieldPathAsEnv", "pvcMount", "secretAsVolume"}
+    known = {"fieldPathAsEnv", "pvcMount", "secretAsVolume", "configMapAsVolume"}
+    assert stage.kubernetes.keys() <= known
 
 
 def test_nothing_that_older_servers_refuse_or_ignore_is_used() -> None:
@@ -125,13 +126,24 @@ def test_stage_sees_only_its_own_secrets_as_optional_files(name: str) -> None:
         assert constant == mount["secretName"]
 
 
-def test_variables_are_paths_below_a_mount_and_the_run_id(stage: Executor) -> None:
-    folders = [mount["mountPath"] for mount in stage.kubernetes.get("secretAsVolume", ())]
-    assert stage.environment.keys() <= {"HF_TOKEN_PATH", "REGISTRY_AUTH_FILE"}
-    for path in stage.environment.values():
-        assert str(Path(path).parent) in folders
+def test_variables_are_paths_of_a_mount_and_the_run_id(stage: Executor) -> None:
+    kinds = ("secretAsVolume", "configMapAsVolume")
+    folders = {mount["mountPath"] for kind in kinds for mount in stage.kubernetes.get(kind, ())}
+    known = {"HF_TOKEN_PATH", "REGISTRY_AUTH_FILE", "MODELCAR_CA_BUNDLE", "SSL_CERT_DIR"}
+    assert stage.environment.keys() <= known
+    account = "/var/run/secrets/kubernetes.io/serviceaccount"
+    for value in stage.environment.values():
+        places = {value, str(Path(value).parent), value.removesuffix(f":{account}")}
+        assert places & folders
     path = "metadata.labels['pipeline/runid']"
     assert stage.kubernetes["fieldPathAsEnv"] == [{"name": "MODELCAR_RUN_ID", "fieldPath": path}]
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "report"])
+def test_what_connects_trusts_whom_the_cluster_trusts(name: str) -> None:
+    (mount,) = PIPELINE.executors[name].kubernetes["configMapAsVolume"]
+    assert (mount["configMapName"], mount["optional"]) == ("odh-trusted-ca-bundle", True)
+    assert PIPELINE.executors[name].environment["MODELCAR_CA_BUNDLE"] == mount["mountPath"]
 
 
 def test_volume_is_the_one_that_the_parameter_names(python_stage: Executor) -> None:

@@ -10,13 +10,13 @@ from tests.servers.cutter import bridge
 
 
 class ForwardProxy:
-    """Leads every CONNECT to 127.0.0.1:`port`, whatever host it names, as a context manager.
+    """Leads every CONNECT to 127.0.0.1, whatever host it names, as a context manager.
 
-    Other requests are refused; `asked` holds the method and target of each, `credentials` what
-    came along.
+    There to `port`, else to the one that is asked for. Other requests are refused; `asked` holds
+    the method and target of each, `credentials` what came along.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.target = port
         self.asked: list[str] = []
         self.credentials: list[str] = []
@@ -52,7 +52,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         self._note()
-        upstream = socket.create_connection(("127.0.0.1", self.server.owner.target))
+        port = self.server.owner.target or int(self.path.rpartition(":")[2])
+        upstream = socket.create_connection(("127.0.0.1", port))
         self.send_response(200)
         self.end_headers()
         bridge(self.connection, upstream)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.servers.hub_repository import Commit, HubFile, Repository, RepositorySource
@@ -48,15 +49,17 @@ class HubServer(LoopbackServer):
         private: Collection[str] = (),
         granted: Collection[str] = (),
         port: int = 0,
+        tls: tuple[Path, Path] | None = None,
+        cdn: str = "localhost",
     ) -> None:
-        super().__init__(port=port)
+        super().__init__(port=port, tls=tls)
         older = revisions or {}
         self._repos = {name: Repository(repos[name], older.get(name, {})) for name in repos}
         self._token, self._gated, self._private, self._granted = token, gated, private, granted
         self._damage: dict[str, Damage] = {}
         self._cuts: dict[str, list[int]] = {}
         # The Hub stores large files at another host: clients must not send their token there.
-        self._cdn = self.url.replace("127.0.0.1", "localhost")
+        self._cdn = self.url.replace("127.0.0.1", cdn)
 
     def commit(self, repo: str, revision: str = "main") -> str:
         """Return the commit that `revision` of `repo` stands for."""

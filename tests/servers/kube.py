@@ -20,6 +20,8 @@ import urllib3
 import yaml
 
 START_SECONDS = 60.0
+NAME = "api.internal"
+"""Another name of the API server, which only a proxy leads to."""
 AUDIT = "audit.log"
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -265,10 +267,10 @@ def _apiserver(
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
-    """Make one self-signed certificate for 127.0.0.1; its key signs service account tokens too."""
+    """Make one self-signed certificate of both names; its key signs service account tokens too."""
     certificate, key = folder / "server.crt", folder / "server.key"
     argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    argv += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    argv += ["-subj", "/CN=127.0.0.1", "-addext", f"subjectAltName=IP:127.0.0.1,DNS:{NAME}"]
     argv += ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(argv, check=True, capture_output=True)
     return certificate, key

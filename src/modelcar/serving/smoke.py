@@ -15,6 +15,7 @@ from typing import Any, Final
 import urllib3
 from urllib3.exceptions import HTTPError, ResponseError
 
+from modelcar.connections import pool, proxy_for
 from modelcar.errors import DeployError
 from modelcar.trust import ca_files, tls_context
 
@@ -88,7 +89,7 @@ class _Server:
     def __init__(self, base: str, token: str, ca_file: str, timeout: float, retries: int) -> None:
         self.base = base
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._pool = urllib3.PoolManager(ssl_context=_context(ca_file), timeout=timeout)
+        self._pool = pool(proxy_for(base), _context(ca_file), timeout=timeout)
         # Only a GET is repeated: urllib3 leaves POST alone.
         self._retries = urllib3.Retry(
             retries, redirect=0, backoff_factor=0.5, status_forcelist=(502, 503, 504)
