@@ -20,6 +20,7 @@ from modelcar.cli_options import (
     show_json,
     shown_progress,
     site_file,
+    site_hub,
     work_folder,
     workdir_option,
 )
@@ -195,8 +196,6 @@ def run(
     """Run all stages for MODEL here, and print a summary; what has no target is rendered."""
     from modelcar import cli_json, terminal
     from modelcar import run as stages
-    from modelcar.hub import Hub
-    from modelcar.site import Site
 
     found = site_file(site)
     model = chosen_model(**selection, pinned=not follow)
@@ -206,7 +205,7 @@ def run(
             site=found,
             out=place,
             work=work_folder(workdir),
-            hub=Hub("" if found.hub == Site().hub else found.hub),
+            hub=site_hub(found),
             progress=shown,
             model_registry=connect(found),
             packing=found.packing(packing),

@@ -14,6 +14,7 @@ import click
 from modelcar.errors import ModelCarError
 
 if TYPE_CHECKING:
+    from modelcar.hub import Hub
     from modelcar.model_registry import Connection
     from modelcar.progress import Progress
     from modelcar.site import Site
@@ -114,6 +115,14 @@ def site_file(path: Path | None = None) -> "Site":
 
     here = Path("site.yaml")
     return load_site(path or here) if path or here.is_file() else Site()
+
+
+def site_hub(site: "Site") -> "Hub":
+    """Return the Hub that the site file names, else that of HF_ENDPOINT."""
+    from modelcar.hub import Hub
+    from modelcar.site import Site
+
+    return Hub("" if site.hub == Site().hub else site.hub)
 
 
 def chosen_model(

@@ -12,6 +12,7 @@ from modelcar.cli_options import (
     model_registry_options,
     show_json,
     site_file,
+    site_hub,
     work_folder,
     workdir_option,
 )
@@ -54,7 +55,6 @@ def preflight(
 ) -> None:
     """Check what MODEL needs on its way, a line a check, and exit 1 if one failed."""
     from modelcar import catalog, cluster
-    from modelcar.hub import Hub
     from modelcar.preflight.checks import Setting, findings
     from modelcar.values import to_json
 
@@ -62,7 +62,7 @@ def preflight(
     setting = Setting(
         site=site,
         work=work_folder(workdir),
-        hub=Hub(_hub(site.hub)),
+        hub=site_hub(site),
         connect=cluster.connect,
         connection=lambda: connect(site),
         namespace=namespace or site.namespace,
@@ -78,10 +78,3 @@ def preflight(
         show_json(to_json(found))
     if any(finding.state == "failed" for finding in found):
         sys.exit(1)
-
-
-def _hub(named: str) -> str:
-    """Return the site's Hub, but for what HF_ENDPOINT says."""
-    import os
-
-    return os.environ.get("HF_ENDPOINT") or named
