@@ -6,15 +6,17 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
 from components._pins import closure
+from modelcar.bootstrap.rights import rules
 from tests.cage import UID, Cage, loopback_only, refusal
 from tests.containerfile import Containerfile
 from tests.pipeline.compiled_file import ROOT, CompiledPipeline
@@ -137,12 +139,12 @@ def _compiled(folder: Path) -> Path:
     return folder / "modelcar.yaml"
 
 
-def _kubeconfig(server: KubeServer, cage: Cage, folder: Path) -> Cage:
+def _kubeconfig(server: KubeServer, cage: Cage, folder: Path, user: str = "admin") -> Cage:
     """Return a cage that finds a kubeconfig file, as a pod finds its service account."""
     folder.mkdir()
     ca, config = folder / "ca.crt", folder / "config"
     ca.write_bytes(server.ca_file.read_bytes())
-    text = server.kubeconfig(namespace="caged").read_text()
+    text = server.kubeconfig(user, namespace="caged").read_text()
     config.write_text(text.replace(str(server.ca_file), str(ca)))
     environment = {**cage.environment, "KUBECONFIG": str(config)}
     return dataclasses.replace(cage, shown=[*cage.shown, folder], environment=environment)
@@ -225,6 +227,25 @@ def test_an_endpoint_is_deployed_and_verified_from_there(
     (service,) = site.server.request("GET", site.path)["items"]
     uri = service["spec"]["predictor"]["model"]["storageUri"]
     assert uri.endswith(world.digest_at(f"models/{NAME}"))
+
+
+def test_rights_that_are_missing_end_the_run_in_its_first_task(
+    world: World, cage: Cage, site: Site, tmp_path: Path
+) -> None:
+    site.server.grant(site.namespace, *(rule for rule in rules("namespace") if _of_another(rule)))
+    bound = _kubeconfig(site.server, cage, tmp_path / "account", "pipeline")
+
+    done = dataclasses.replace(world, cage=bound).run("bound", deploy_model="true")
+
+    assert not done.succeeded
+    assert {folder.name for folder in done.outputs.iterdir()} == {"plan", "report"}
+    assert "preflight: failed  rights: the account that asks may not get infer" in done.log
+    assert 'resources: ["inferenceservices"], verbs: ["get"]}' in done.log
+    assert "may not get inferenceservices" in done.output("report", "summary")
+
+
+def _of_another(rule: Mapping[str, Any]) -> bool:
+    return "inferenceservices" not in rule["resources"]
 
 
 def test_the_command_line_runs_there(world: World, cage: Cage) -> None:

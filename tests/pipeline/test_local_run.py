@@ -200,3 +200,16 @@ def test_a_version_is_moved_only_when_told_to(world: World, first: Run) -> None:
     base = world.base.rpartition("sha256:")[2][:12]
     assert f" (base {base} there, none here); register under another version" in refused.log
     assert moved.succeeded, moved.log
+
+
+def test_where_nothing_may_be_pushed_no_byte_is_downloaded(world: World, first: Run) -> None:
+    fresh = f"{world.oci_registry.host}/fresh"
+
+    done = world.run("closed", registry=fresh, mirror_to="127.0.0.1:1/mirror")
+    world.run("open", registry=fresh, mirror_to="127.0.0.1:1/mirror", skip_preflight="true")
+
+    assert not done.succeeded
+    assert {folder.name for folder in done.outputs.iterdir()} == {"plan", "report"} | {"download"}
+    assert "preflight: failed  mirror_to: OCI registry 127.0.0.1:1" in done.log
+    assert world.records("closed")["download"]["status"] == "failed"
+    assert world.records("open")["build"]["status"] == "succeeded"
