@@ -158,7 +158,8 @@ def modelcar(
                 deploy_model=deploy_model,
                 ignore_fit=ignore_fit,
                 skip_preflight=skip_preflight,
-                **target,
+                namespace=namespace,
+                workdir=workdir,
             )
         )
         source["commit"] = planned.outputs["commit"]
@@ -223,9 +224,10 @@ def modelcar(
             _mount(task, pvc_name)
             _trusted(task)
         _trusted(mirrored)
-        # skopeo itself reads these, besides the system's file: the latter signs the internal
-        # OCI registry's certificate.
-        mirrored.set_env_variable("SSL_CERT_DIR", f"{TRUSTED}:{SERVICE_ACCOUNT}")
+        # skopeo reads them all, besides the system's file. In the service account's folder is the
+        # CA of the internal OCI registry; the last two are where it would look by itself.
+        folders = (TRUSTED, SERVICE_ACCOUNT, "/etc/ssl/certs", "/etc/pki/tls/certs")
+        mirrored.set_env_variable("SSL_CERT_DIR", ":".join(folders))
         for task in (planned, fetched):
             _hub_token(task)
         for task in (fetched, built, mirrored):

@@ -14,6 +14,11 @@ from modelcar.oci.reference import parse_image
 from modelcar.site import load_site
 
 COMPILED = Path(__file__).resolve().parents[1] / "compiled"
+_SECRET_NAME = re.compile("TOKEN|PASS|SECRET|KEY|AUTH|CREDENTIAL", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"@|\?.*=|^hf_|^sha256~|^eyJ")
+# Tasks share their variables with KFP's launcher, which asks the cluster's services, and the API
+# server at the first address of the usual network of services.
+_INSIDE = ".svc,.cluster.local,172.30.0.1"
 
 
 def _by_digest(_: click.Context, __: click.Parameter, image: str) -> str:
@@ -28,9 +33,12 @@ def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
     for name, equals, value in pairs:
         if not (equals and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII)):
             raise click.BadParameter("write NAME=VALUE")
-        if "@" in value or re.search("TOKEN|PASSWORD|SECRET", name, re.IGNORECASE):
+        if _SECRET_NAME.search(name) or _SECRET_VALUE.search(value):
             raise click.BadParameter(f"{name} looks like a secret, and the file would show it")
-    return {name: value for name, _, value in pairs}
+    chosen = {name: value for name, _, value in pairs}
+    if any(name.upper() in ("HTTP_PROXY", "HTTPS_PROXY") for name in chosen):
+        chosen["NO_PROXY"] = ",".join(filter(None, (chosen.get("NO_PROXY"), _INSIDE)))
+    return chosen
 
 
 @click.command()

@@ -27,7 +27,6 @@ def plan(
     deploy_model: str,
     ignore_fit: str,
     skip_preflight: str,
-    registry: str,
     namespace: str,
     workdir: str,
 ) -> NamedTuple("Planned", [("commit", str), ("plan_sha256", str)]):  # type: ignore[valid-type]
@@ -54,7 +53,6 @@ def plan(
         record.done(made, outcome.plan(made))
         fit = fitting.of_plan(model, made, hub)
         (fitting.require if required else fitting.say)(model, fit)
-        if not parameters.switch("skip_preflight", skip_preflight):
-            target = registry or parameters.INTERNAL
-            require(before.of_cluster(model, namespace, target, deploys))
+        if deploys and not parameters.switch("skip_preflight", skip_preflight):
+            require(before.of_cluster(model, namespace))
     return (made.commit or "", str(work.save(made)))

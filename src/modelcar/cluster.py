@@ -99,13 +99,13 @@ def request(
 
     A PATCH applies on the server's side. One plain request: the library's dynamic client would
     first fetch the server's whole discovery, and keep it in a file that others on the machine can
-    write. Raises what the client library raises.
+    write. Raises what the client library raises, and DeployError for an answer of no API server.
     """
     headers = {"Accept": "*/*" if raw else "application/json"}
     if body is not None:
         patch = method == "PATCH"
         headers["Content-Type"] = f"application/{'apply-patch+yaml' if patch else 'json'}"
-    return api.call_api(
+    answer = api.call_api(
         path,
         method,
         query_params=list(query),
@@ -117,6 +117,10 @@ def request(
         _return_http_data_only=True,
         _request_timeout=60,
     )
+    if not (raw or isinstance(answer, dict)):
+        remedy = "check the server in the kubeconfig"
+        raise DeployError(f"asking {api.configuration.host}", "it is no API server", remedy)
+    return answer
 
 
 @contextmanager

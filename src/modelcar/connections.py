@@ -1,6 +1,8 @@
 """Connections over HTTP, through the proxy that the environment names for a host."""
 
 import ssl
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -34,14 +36,32 @@ class Pools:
 def proxy_for(url: str) -> str:
     """Return the proxy of HTTPS_PROXY or HTTP_PROXY for `url`; nothing where none serves it.
 
-    Hosts of NO_PROXY and loopback have none, as for skopeo; networks in NO_PROXY are not read.
+    Hosts, domains and networks of NO_PROXY, loopback and a cluster's services have none.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if trust.is_loopback(host) or proxy_bypass(f"{host}:{parts.port}" if parts.port else host):
+    inside = trust.is_loopback(host) or host.endswith((".svc", ".svc.cluster.local"))
+    named = proxy_bypass(f"{host}:{parts.port}" if parts.port else host)
+    if inside or named or _in_network(host):
         return ""
     proxy = getproxies().get(parts.scheme, "")
     return proxy if "://" in proxy or not proxy else f"http://{proxy}"
+
+
+def _in_network(host: str) -> bool:
+    """Return whether NO_PROXY names a network that the address `host` is of, as Go reads it."""
+    names = getproxies().get("no", "").split(",")
+    with suppress(ValueError):  # a name, not an address
+        address = ip_address(host)
+        return any(address in network for name in names for network in _networks(name.strip()))
+    return False
+
+
+def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return (ip_network(name, strict=False),) if "/" in name else ()
+    except ValueError:
+        return ()
 
 
 def pool(proxy: str, tls: ssl.SSLContext, **options: Any) -> urllib3.PoolManager:

@@ -12,6 +12,7 @@ from modelcar.errors import UsageError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CA_VARIABLE = "MODELCAR_CA_BUNDLE"
+_BEGIN = b"-----BEGIN "
 _HOST = re.compile(r"(?:\[([^\]]+)\]|([^:]+))(?::[0-9]+)?")
 
 
@@ -33,9 +34,9 @@ def is_loopback(host: str) -> bool:
 def ca_files() -> tuple[Path, ...]:
     """Return the CA files to trust besides the system's: the user's bundle, then the cluster's.
 
-    The user's is what `MODELCAR_CA_BUNDLE` names, a file or a folder of `*.crt`, of which empty
-    ones do not count; the cluster's signs the serving certificates of OpenShift's services, its
-    internal registry among them. Raises UsageError where the user's is not there.
+    The user's is what `MODELCAR_CA_BUNDLE` names, a file or a folder of `*.crt`, of which those
+    without a certificate do not count; the cluster's signs the serving certificates of OpenShift's
+    services, its internal registry among them. Raises UsageError where the user's is not there.
     """
     named, cluster = os.environ.get(CA_VARIABLE), SERVICE_ACCOUNT / "service-ca.crt"
     theirs = _bundle(Path(named)) if named else []
@@ -44,7 +45,7 @@ def ca_files() -> tuple[Path, ...]:
 
 def _bundle(path: Path) -> list[Path]:
     if path.is_dir():
-        return [file for file in sorted(path.glob("*.crt")) if file.stat().st_size]
+        return [file for file in sorted(path.glob("*.crt")) if _BEGIN in file.read_bytes()]
     if not path.is_file():
         remedy = f"name a file of certificates in PEM in {CA_VARIABLE}"
         raise UsageError(f"CA file {path}", "there is no such file", remedy)

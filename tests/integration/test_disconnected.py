@@ -126,7 +126,7 @@ def start(internal: InternalSite, pipeline: Path, folder: Path, trusted: str) ->
     bundle = folder / "trusted"
     bundle.mkdir()
     (bundle / "ca-bundle.crt").write_text(trusted)
-    (bundle / "odh-ca-bundle.crt").touch()  # as OpenShift AI leaves it where it adds none
+    (bundle / "odh-ca-bundle.crt").write_text("\n")  # as OpenShift AI leaves it, adding none
     logins = internal.auth_file.parent
     mounted = {"registry-auth": logins, "odh-trusted-ca-bundle": bundle}
     return run(

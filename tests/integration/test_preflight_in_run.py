@@ -12,15 +12,15 @@ from tests.servers.docker_registry import DockerRegistry
 def test_rights_that_are_missing_are_told_before_a_byte_moves(place: Place) -> None:
     uploads = place.oci_registry.log.read_text().count('"PATCH ')
     read = {"apiGroups": ["serving.kserve.io"], "resources": ["inferenceservices"]}
-    place.kube.grant(place.namespace, {**read, "verbs": ["get", "list", "create", "patch"]})
+    place.kube.grant(place.namespace, {**read, "verbs": ["get", "list", "create", "watch"]})
 
     done = place.run("run", user="pipeline")
 
-    refused(done, "preflight: failed  rights: the account that asks may not watch")
+    refused(done, "preflight: failed  rights: the account that asks may not patch")
     assert "`modelcar bootstrap -n " in done.stderr
     assert place.oci_registry.log.read_text().count('"PATCH ') == uploads
     report = (place.folder / "runs/tiny/report.md").read_text()
-    assert "may not watch inferenceservices" in report
+    assert "may not patch inferenceservices" in report
 
 
 def test_who_may_not_push_to_the_mirror_hears_so_first(place: Place, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_site_names_the_images_and_variables_go_to_every_task(
     }
     site = tmp_path / "site.yaml"
     site.write_text(json.dumps({"images": named}))
-    proxy = ("--env", "HTTPS_PROXY=http://proxy.internal:3128", "--env", "NO_PROXY=.svc")
+    proxy = ("--env", "HTTPS_PROXY=http://proxy.internal:3128", "--env", "NO_PROXY=.internal")
 
     done = compile_in(copied, "--site", str(site), *proxy, "--out", str(tmp_path / "out"))
 
@@ -108,7 +108,7 @@ def test_a_site_names_the_images_and_variables_go_to_every_task(
         kind = "skopeo" if name == "mirror" else "python"
         assert executor.container["image"] == named[kind]
         assert executor.environment["HTTPS_PROXY"] == "http://proxy.internal:3128"
-        assert executor.environment["NO_PROXY"] == ".svc"
+        assert executor.environment["NO_PROXY"] == ".internal,.svc,.cluster.local,172.30.0.1"
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,10 @@ def test_a_site_names_the_images_and_variables_go_to_every_task(
     [
         ("HTTPS_PROXY", "write NAME=VALUE"),
         ("HF_TOKEN=hush", "HF_TOKEN looks like a secret"),
+        ("QUAY_PASS=hush", "QUAY_PASS looks like a secret"),
+        ("AWS_ACCESS_KEY_ID=hush", "AWS_ACCESS_KEY_ID looks like a secret"),
+        ("HF=hf_hush", "HF looks like a secret"),
+        ("INDEX=https://index/?key=hush", "INDEX looks like a secret"),
         ("HTTPS_PROXY=http://me:hush@proxy:3128", "HTTPS_PROXY looks like a secret"),
     ],
 )

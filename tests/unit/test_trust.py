@@ -90,14 +90,14 @@ def test_cas_are_the_users_and_the_clusters_where_they_exist(
     assert trust.ca_files() == (tmp_path / "service-ca.crt",)
 
 
-def test_a_folder_stands_for_its_certificates_that_are_not_empty(
+def test_a_folder_stands_for_its_certificates_that_hold_something(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trust, "SERVICE_ACCOUNT", tmp_path / "none")
     monkeypatch.setenv(trust.CA_VARIABLE, str(tmp_path))
     assert trust.ca_files() == ()
-    (tmp_path / "ca-bundle.crt").write_text("PEM")
-    (tmp_path / "odh-ca-bundle.crt").touch()
+    (tmp_path / "ca-bundle.crt").write_text("-----BEGIN CERTIFICATE-----")
+    (tmp_path / "odh-ca-bundle.crt").write_text("\n")
     (tmp_path / "notes").write_text("no certificate")
     assert trust.ca_files() == (tmp_path / "ca-bundle.crt",)
 

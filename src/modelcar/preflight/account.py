@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from modelcar.bootstrap.rights import IMAGES, RIGHTS, Right
+from modelcar.bootstrap.rights import RIGHTS, Right
 from modelcar.cluster import request
 from modelcar.preflight.finding import Finding, State
 
@@ -41,7 +41,7 @@ class Account:
             if answer is False:
                 yield self._lacking(right, verb)
         if asked and all(answer for _, _, answer in asked):
-            yield Finding("rights", "ok", f"{self} has all rights")
+            yield Finding("rights", "ok", f"{self} has the rights that are asked for")
 
     def _lacking(self, right: Right, verb: str) -> Finding:
         state: State = "failed" if right.needed else "warning"
@@ -89,11 +89,6 @@ class Account:
         return "SubjectAccessReview", "", spec
 
 
-def needed(deploys: bool, inside: bool) -> Iterator[Right]:
-    """Yield the rights that no run does without, which deploys, or pushes to the internal registry.
-
-    Only there does the account itself count: elsewhere it is the credential.
-    """
-    for right in RIGHTS:
-        if right.needed and (inside if right.group == IMAGES else deploys):
-            yield right
+def needed() -> tuple[Right, ...]:
+    """Return the rights without which no run deploys; who may push is asked of the OCI registry."""
+    return tuple(right for right in RIGHTS if right.needed)

@@ -76,10 +76,14 @@ def before_run(
     if connection:
         yield from run(lambda: model_registry(model.name, connection), "model_registry")
     if deploys:
-        yield from before.of_cluster(model, site.namespace, site.oci_registry)
-        objects = Objects(connect(), site.namespace)
-        yield from _asked(lambda: serving.kserve(objects.api), "kserve")
-        yield from _asked(lambda: serving.runtime(objects, model.serving.runtime), "runtime")
+        yield from before.of_cluster(model, site.namespace)
+        yield from run(lambda: _serving(model, site.namespace), "cluster")
+
+
+def _serving(model: Model, namespace: str) -> Iterator[Finding]:
+    objects = Objects(connect(), namespace)
+    yield from _asked(lambda: serving.kserve(objects.api), "kserve")
+    yield from _asked(lambda: serving.runtime(objects, model.serving.runtime), "runtime")
 
 
 def _pushing(name: str, place: str, model: Model) -> Iterator[Finding]:
@@ -99,6 +103,8 @@ def _trusted() -> Iterator[Finding]:
 def _cluster(model: Model, setting: Setting, planned: Planned) -> Iterator[Finding]:
     api, where = setting.connect(), setting.namespace
     objects, wanted = Objects(api, where), model.serving
+    place = setting.site.oci_registry
+    target = parse_tag(f"{place}/{model.name}:1") if place else None
     with asking("looking for the pipelines server"):
         server, found = pipelines.server(api, where)
     yield found
@@ -106,7 +112,9 @@ def _cluster(model: Model, setting: Setting, planned: Planned) -> Iterator[Findi
     yield from _asked(account.rights, "rights")
     if setting.pipeline:
         yield from _asked(lambda: _version(setting), "pipelines_version")
-    yield from _asked(lambda: namespace.volume(api, where, setting.site.pvc, planned.bytes), "pvc")
+    yield from _asked(
+        lambda: namespace.volume(api, where, setting.site.pvc, planned.missing(target)), "pvc"
+    )
     yield from _asked(lambda: serving.kserve(api), "kserve")
     yield from _asked(lambda: serving.runtime(objects, wanted.runtime), "runtime")
     yield from _asked(lambda: namespace.pull_secret(api, where, wanted.pull_secret), "pull_secret")
@@ -121,9 +129,9 @@ def _version(setting: Setting) -> Iterator[Finding]:
 
 def _account(asked: str, server: str) -> str:
     """Return the service account whose rights count, nothing for who asks."""
-    if asked == MYSELF or trust.own_namespace():
-        return ""
-    return asked or (f"{_RUNNER}{server}" if server else "")
+    if asked:
+        return "" if asked == MYSELF else asked
+    return f"{_RUNNER}{server}" if server else ""
 
 
 def _images(setting: Setting) -> dict[str, str]:

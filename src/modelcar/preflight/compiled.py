@@ -57,7 +57,7 @@ def read(path: Path) -> Compiled:
         return of(path, documents)
     except OSError as error:
         raise UsageError(f"file {path}", error.strerror or str(error), remedy) from error
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, IndexError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(f"file {path}", "it is no compiled pipeline", remedy) from error
 
 

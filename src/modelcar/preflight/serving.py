@@ -1,17 +1,18 @@
 """What serving needs of the cluster: KServe's setting, the runtime, and nodes with GPUs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from modelcar import gpu
+from modelcar import gpu, quantity
 from modelcar.errors import DeployError
 from modelcar.preflight import namespace as place
 from modelcar.preflight.finding import Finding
 from modelcar.preflight.look import look
 from modelcar.preflight.source import fit_finding
 from modelcar.serving.gpu_kinds import kinds
-from modelcar.serving.nodes import may_serve
+from modelcar.serving.manifest import GPU
+from modelcar.serving.nodes import Node, allocatable, may_serve
 from modelcar.serving.objects import Objects
 from modelcar.serving.runtime import from_template, templates_of
 from modelcar.serving.spare import ROLLING, strategy
@@ -58,7 +59,7 @@ def nodes(objects: Objects, serving: Serving, need: gpu.Need | None) -> Iterator
         return
     matching = [node for node in listed if may_serve(node, serving)]
     if not matching:
-        yield _none(len(listed), serving.gpus)
+        yield _none(listed, serving)
         return
     if need and (known := kinds(matching)):
         yield fit_finding(gpu.best(need, serving, known))
@@ -67,12 +68,14 @@ def nodes(objects: Objects, serving: Serving, need: gpu.Need | None) -> Iterator
     yield Finding("nodes", "ok" if room else "warning", what)
 
 
-def _none(listed: int, gpus: int) -> Finding:
-    if not listed:
+def _none(listed: Sequence[Node], serving: Serving) -> Finding:
+    """Say that no node takes it; sure is that only of a named pool that has GPU nodes now."""
+    with_gpus = [node for node in listed if quantity.parse(str(allocatable(node).get(GPU, "0")))]
+    if not (serving.node_selector and with_gpus):
         remedy = "correct serving.node_selector, or see that the pool can grow from none"
         return Finding("nodes", "warning", "no node matches right now", remedy)
     remedy = "correct serving.gpus, serving.node_selector or serving.tolerations, or add a node"
-    what = f"none of the {listed} that match takes pods with {gpus} GPUs"
+    what = f"none of the {len(with_gpus)} that match takes pods with {serving.gpus} GPUs"
     return Finding("nodes", "failed", what, remedy)
 
 

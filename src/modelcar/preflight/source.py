@@ -1,10 +1,14 @@
 """What the model itself needs: access to its files, a plan, and GPUs by their type."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
-from modelcar import fitting, gpu, plan
+from modelcar import fitting, gpu, plan, reuse
+from modelcar.errors import ImageError
 from modelcar.hub import Hub
+from modelcar.oci.reference import TagReference
+from modelcar.oci.store import open_store
 from modelcar.preflight.finding import Finding, State
 from modelcar.values import Model, Plan
 from modelcar.wording import size
@@ -45,10 +49,15 @@ class Planned:
         """Return what the model brings to a GPU; None without a plan."""
         return fitting.need(self.made, self._hub) if self.made else None
 
-    @property
-    def bytes(self) -> int:
-        """What the volume claim is to hold."""
-        return sum(file.size for file in self.made.files) if self.made else 0
+    def missing(self, target: TagReference | None) -> int:
+        """Return the bytes that a volume is to hold: of the files whose layers the target lacks."""
+        if self.made is None:
+            return 0
+        found = self.made
+        if target:
+            with suppress(ImageError):  # that it does not answer is another check's finding
+                found = reuse.compare(found, self._work, open_store(target.location))
+        return sum(file.size for file in reuse.to_fetch(found))
 
 
 def fit_finding(found: gpu.Fit) -> Finding:
