@@ -36,13 +36,12 @@ class Pools:
 def proxy_for(url: str) -> str:
     """Return the proxy of HTTPS_PROXY or HTTP_PROXY for `url`; nothing where none serves it.
 
-    Hosts, domains and networks of NO_PROXY, loopback and a cluster's services have none.
+    Hosts, domains and networks of NO_PROXY and loopback have none.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    inside = trust.is_loopback(host) or host.endswith((".svc", ".svc.cluster.local"))
     named = proxy_bypass(f"{host}:{parts.port}" if parts.port else host)
-    if inside or named or _in_network(host):
+    if trust.is_loopback(host) or named or _in_network(host):
         return ""
     proxy = getproxies().get(parts.scheme, "")
     return proxy if "://" in proxy or not proxy else f"http://{proxy}"
