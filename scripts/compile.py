@@ -37,7 +37,8 @@ def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
             raise click.BadParameter(f"{name} looks like a secret, and the file would show it")
     chosen = {name: value for name, _, value in pairs}
     if any(name.upper() in ("HTTP_PROXY", "HTTPS_PROXY") for name in chosen):
-        chosen["NO_PROXY"] = ",".join(filter(None, (chosen.get("NO_PROXY"), _INSIDE)))
+        name = "no_proxy" if "no_proxy" in chosen else "NO_PROXY"
+        chosen[name] = ",".join(filter(None, (chosen.get(name), _INSIDE)))
     return chosen
 
 

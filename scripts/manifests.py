@@ -9,6 +9,7 @@ import yaml
 
 from modelcar.bootstrap import objects, rights, secrets
 from modelcar.bootstrap.objects import Manifest, Names
+from modelcar.cluster import APPLICATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = Names(namespace="models", model_registry="modelregistry")
@@ -22,7 +23,7 @@ to the Model Registry's own Role `registry-user-NAME`.
 """
 _OPTIONAL = {
     "nodes": ("ClusterRole", "ClusterRoleBinding"),
-    "templates": (objects.APPLICATIONS[0],),
+    "templates": (APPLICATIONS[0],),
     "model-registry": (objects.MODEL_REGISTRIES[0],),
 }
 

@@ -40,7 +40,8 @@ def download(
         wanted = reuse.to_fetch(made)
         if wanted and not parameters.switch("skip_preflight", skip_preflight):
             mirror = parameters.mirror_target(mirror_to, model, commit)
-            require(pushing({"registry": target, "mirror_to": mirror}))
+            require(pushing("registry", target))
+            require(pushing("mirror_to", mirror, by_skopeo=True) if mirror else ())
         snapshot = stage.download(made, wanted, work, hub)
         record.done(snapshot, outcome.download(snapshot))
     return str(work.save(made))

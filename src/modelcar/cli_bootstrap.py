@@ -63,7 +63,17 @@ def bootstrap(
 
     site, values = site_file(site_path), env.read(env_file) if env_file else {}
     where = cluster.namespace(namespace or site.namespace)
-    asked = Request(where, values, site, pvc_size, storage_class, wait, adopt, dry_run, with_pvc)
+    asked = Request(
+        where,
+        values,
+        site,
+        pvc_size=pvc_size,
+        storage_class=storage_class,
+        wait=wait,
+        adopt=adopt,
+        dry_run=dry_run,
+        with_pvc=with_pvc,
+    )
     run = removal.remove if remove else stage.bootstrap
     done = []
     for outcome in run(cluster.connect(), asked):

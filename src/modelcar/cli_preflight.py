@@ -54,7 +54,7 @@ def preflight(
     as_json: bool,
 ) -> None:
     """Check what MODEL needs on its way, a line a check, and exit 1 if one failed."""
-    from modelcar import catalog, cluster
+    from modelcar import catalog
     from modelcar.preflight.checks import Setting, findings
     from modelcar.values import to_json
 
@@ -63,7 +63,6 @@ def preflight(
         site=site,
         work=work_folder(workdir),
         hub=site_hub(site),
-        connect=cluster.connect,
         connection=lambda: connect(site),
         namespace=namespace or site.namespace,
         account=account,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
     from kubernetes.client.rest import ApiException
 
+APPLICATIONS = ("redhat-ods-applications", "opendatahub")
+"""Where OpenShift AI, and Open Data Hub, keep runtimes' templates and KServe's configuration."""
 _REMEDIES = {
     401: "log in again (`oc login`): the token is missing or has expired",
     409: "run again: the object changed meanwhile",

@@ -139,7 +139,7 @@ class Hub:
         except (HTTPError, OSError) as error:
             what = f"{source.uri}@{source.revision}"
             why = f"{self.endpoint} cannot be reached ({_line(error)})"
-            if "CERTIFICATE_VERIFY" in why:
+            if trust.UNTRUSTED in why:
                 remedy = f"name the CA's file in {trust.CA_VARIABLE}"
                 raise HubError(what, why, remedy) from error
             raise HubError(what, why, _REMEDY, may_pass=True) from error

@@ -12,6 +12,8 @@ from modelcar.errors import UsageError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CA_VARIABLE = "MODELCAR_CA_BUNDLE"
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""What stands in an error about a certificate that no CA here has signed, as OpenSSL has it."""
 _BEGIN = b"-----BEGIN "
 _HOST = re.compile(r"(?:\[([^\]]+)\]|([^:]+))(?::[0-9]+)?")
 

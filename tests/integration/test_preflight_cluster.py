@@ -1,14 +1,13 @@
 """What preflight reads of the cluster: its release, runtimes, nodes, and whose rights count."""
 
 import json
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from tests.gpu_pool import GpuPool
 from tests.pipeline.compiled_file import SHIPPED
-from tests.ready_namespace import make_namespace
+from tests.ready_namespace import make_namespace, standing
 from tests.ready_place import Place
 from tests.servers import openshift
 
@@ -17,14 +16,6 @@ OPERATORS = "/apis/operators.coreos.com/v1alpha1"
 KSERVE = "/apis/serving.kserve.io/v1alpha1"
 TEMPLATES = "/apis/template.openshift.io/v1/namespaces/redhat-ods-applications/templates"
 PIPELINE = ("--pipeline", str(SHIPPED))
-
-
-def standing(place: Place, path: str, body: dict[str, Any]) -> ExitStack:
-    """Create an object until the end of a `with`."""
-    stack = ExitStack()
-    place.kube.request("POST", path, body)
-    stack.callback(place.kube.request, "DELETE", f"{path}/{body['metadata']['name']}")
-    return stack
 
 
 def cluster(version: str, name: str = "OpenShift AI Self-Managed") -> dict[str, Any]:
@@ -46,7 +37,7 @@ def test_the_release_is_compared_with_what_the_compiled_file_asks(
     place: Place, version: str, state: str, what: str
 ) -> None:
     place.claim("10Gi")
-    with standing(place, CLUSTERS, cluster(version)):
+    with standing(place.kube, CLUSTERS, cluster(version)):
         found = place.check(*PIPELINE)["pipelines_version"]
     assert (found["state"], found["what"][: len(what)]) == (state, what)
     assert found["remedy"] == ("upgrade to 2.22 or newer" if state == "failed" else "")
@@ -56,14 +47,14 @@ def test_the_release_is_read_from_the_operator_where_the_cluster_is_hidden(place
     place.claim("10Gi")
     path = f"{OPERATORS}/namespaces/{place.namespace}/clusterserviceversions"
     head = {"apiVersion": "operators.coreos.com/v1alpha1", "kind": "ClusterServiceVersion"}
-    with standing(place, path, {**head, "metadata": {"name": "rhods-operator.2.22.0"}}):
+    with standing(place.kube, path, {**head, "metadata": {"name": "rhods-operator.2.22.0"}}):
         found = place.check(*PIPELINE)["pipelines_version"]
     assert (found["state"], found["what"][:22]) == ("ok", "OpenShift AI 2.22 runs")
 
 
 def test_another_release_count_is_not_compared(place: Place) -> None:
     place.claim("10Gi")
-    with standing(place, CLUSTERS, cluster("2.5.0", "Open Data Hub")):
+    with standing(place.kube, CLUSTERS, cluster("2.5.0", "Open Data Hub")):
         found = place.check(*PIPELINE)["pipelines_version"]
     assert found["state"] == "unknown"
     assert found["remedy"].endswith("modelcar.yaml wants 2.22 or newer")
@@ -124,7 +115,7 @@ def test_a_runtime_of_the_cluster_will_do(place: Place) -> None:
     place.claim("10Gi")
     place.serving |= {"runtime": "shared"}
     body = {**openshift.runtime("shared"), "kind": "ClusterServingRuntime"}
-    with standing(place, f"{KSERVE}/clusterservingruntimes", body):
+    with standing(place.kube, f"{KSERVE}/clusterservingruntimes", body):
         found = place.check()["runtime"]
     assert (found["state"], found["what"]) == ("ok", "shared is the cluster's own")
 
@@ -136,7 +127,7 @@ def test_a_template_that_asks_for_parameters_will_not_do(place: Place) -> None:
     runtime["spec"]["containers"][0]["image"] = "${IMAGE}"
     template = {**openshift.template("asking-template", runtime), "parameters": [{"name": "IMAGE"}]}
     make_namespace(place.kube, "redhat-ods-applications")
-    with standing(place, TEMPLATES, template):
+    with standing(place.kube, TEMPLATES, template):
         found = place.check()["runtime"]
     assert (found["state"], found["what"]) == (
         "failed",

@@ -14,7 +14,7 @@ LAYERS = {
     "ground": "errors values atomic formats images names parallel quantity retries wording",
     "settings": """
         catalog checksums cluster connections entry facts faults gpu gpu_types journal kept_upload
-        listing mentions model_shape
+        listing look mentions model_shape
         oci.reference packing parameter_count parameters progress pushed ranged records remote_code
         safetensors serving_parameters site skopeo_copy stamps trust vllm_arguments weights
         workfolder

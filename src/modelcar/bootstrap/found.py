@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from modelcar.bootstrap.objects import MODEL_REGISTRIES
 from modelcar.cluster import request
+from modelcar.look import items, look
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-_SERVERS: Final = "datasciencepipelinesapplications"
+SERVERS: Final = "datasciencepipelinesapplications"
 _REST: Final = "-rest"
 
 
@@ -24,32 +25,20 @@ class ModelRegistry:
     namespace: str
 
 
-def pipelines_server(api: "ApiClient", namespace: str) -> str:
-    """Return the name of the namespace's pipelines server, nothing where none may be seen."""
-    return next(iter(pipelines_servers(api, namespace) or ()), "")
-
-
-def pipelines_servers(api: "ApiClient", namespace: str) -> Sequence[str] | None:
-    """Return the names of the namespace's pipelines servers, None where they are hidden."""
+def pipelines_servers(api: "ApiClient", namespace: str) -> Sequence[dict[str, Any]] | None:
+    """Return the namespace's pipelines servers, None where they are hidden."""
     for version in ("v1", "v1alpha1"):
-        path = f"/apis/{_SERVERS}.opendatahub.io/{version}/namespaces/{namespace}/{_SERVERS}"
-        code, listed = _answer(api, path)
-        if code == 403:
-            return None
-        if names := [str(item["metadata"]["name"]) for item in listed.get("items", ())]:
-            return names
+        path = f"/apis/{SERVERS}.opendatahub.io/{version}/namespaces/{namespace}/{SERVERS}"
+        listed = items(look(api, path))
+        if listed is None or listed:
+            return listed
     return ()
 
 
 def accounts(api: "ApiClient", namespace: str) -> Sequence[str]:
     """Return the names of the namespace's service accounts, none where they are hidden."""
-    items = _items(api, f"/api/v1/namespaces/{namespace}/serviceaccounts")
-    return [str(item["metadata"]["name"]) for item in items]
-
-
-def status(api: "ApiClient", namespace: str) -> int:
-    """Return the HTTP status of a namespace: 200, 403 or 404."""
-    return _answer(api, f"/api/v1/namespaces/{namespace}")[0]
+    listed = items(look(api, f"/api/v1/namespaces/{namespace}/serviceaccounts")) or ()
+    return [str(item["metadata"]["name"]) for item in listed]
 
 
 def model_registries(api: "ApiClient") -> Sequence[ModelRegistry]:
@@ -59,7 +48,8 @@ def model_registries(api: "ApiClient") -> Sequence[ModelRegistry]:
     """
     found = []
     for namespace in MODEL_REGISTRIES:
-        for item in _items(api, f"/apis/route.openshift.io/v1/namespaces/{namespace}/routes"):
+        path = f"/apis/route.openshift.io/v1/namespaces/{namespace}/routes"
+        for item in items(look(api, path)) or ():
             url = f"https://{(item.get('spec') or {}).get('host') or ''}"
             if name := name_of(url):
                 found.append(ModelRegistry(name, url, namespace))
@@ -75,7 +65,8 @@ def name_of(url: str) -> str:
 def ingress_ca(api: "ApiClient") -> str:
     """Return the CA certificates of the cluster's Routes as PEM, nothing where they are hidden."""
     path = "/api/v1/namespaces/openshift-config-managed/configmaps/default-ingress-cert"
-    data = _answer(api, path)[1].get("data") or {}
+    config = look(api, path)
+    data = (config.get("data") or {}) if isinstance(config, dict) else {}
     return str(data.get("ca-bundle.crt", ""))
 
 
@@ -93,19 +84,3 @@ def secret(api: "ApiClient", namespace: str, name: str) -> Mapping[str, str] | N
             return None
         raise
     return found.get("data") or {}
-
-
-def _items(api: "ApiClient", path: str) -> Sequence[dict[str, Any]]:
-    return cast(Sequence[dict[str, Any]], _answer(api, path)[1].get("items", ()))
-
-
-def _answer(api: "ApiClient", path: str) -> tuple[int, dict[str, Any]]:
-    """Return 200 and what stands there, or 403 or 404 and nothing."""
-    from kubernetes.client.rest import ApiException
-
-    try:
-        return 200, request(api, "GET", path)
-    except ApiException as error:
-        if error.status in (403, 404):
-            return int(error.status), {}
-        raise

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from modelcar.bootstrap import found, objects
+from modelcar.bootstrap import found
 from modelcar.bootstrap.applying import because
 from modelcar.bootstrap.asked import Request, model_registry
 from modelcar.bootstrap.found import ModelRegistry
-from modelcar.bootstrap.objects import Names
+from modelcar.bootstrap.objects import MODEL_REGISTRIES, Names
 from modelcar.bootstrap.secrets import AUTH, MODEL_REGISTRY, Given
+from modelcar.cluster import APPLICATIONS
 from modelcar.errors import DeployError
+from modelcar.look import look as see
 from modelcar.model_registry import Connection
 from modelcar.parameters import INTERNAL
 
@@ -70,7 +72,7 @@ def _names(api: "ApiClient", asked: Request, model_registry: ModelRegistry) -> N
         runner=_runner(api, asked.namespace),
         model_registry=model_registry.name,
         model_registries=model_registry.namespace,
-        applications=_place(api, objects.APPLICATIONS),
+        applications=_place(api, APPLICATIONS),
         pvc=asked.site.pvc,
         pvc_size=asked.pvc_size,
         storage_class=asked.storage_class,
@@ -106,7 +108,7 @@ def _model_registry(api: "ApiClient", url: str) -> ModelRegistry:
             "choosing the Model Registry", f"there are {several}", "set MODEL_REGISTRY_URL"
         )
     log.warning("no Model Registry's Route is seen; set MODEL_REGISTRY_URL to register")
-    return ModelRegistry("", "", objects.MODEL_REGISTRIES[0])
+    return ModelRegistry("", "", MODEL_REGISTRIES[0])
 
 
 def _named(api: "ApiClient", url: str, known: Sequence[ModelRegistry]) -> ModelRegistry:
@@ -117,8 +119,8 @@ def _named(api: "ApiClient", url: str, known: Sequence[ModelRegistry]) -> ModelR
     name = found.name_of(url)
     if not name:
         log.warning("%s: its name is not known, and nobody is bound to its Role", url)
-        return ModelRegistry("", url, objects.MODEL_REGISTRIES[0])
-    return ModelRegistry(name, url, _place(api, objects.MODEL_REGISTRIES))
+        return ModelRegistry("", url, MODEL_REGISTRIES[0])
+    return ModelRegistry(name, url, _place(api, MODEL_REGISTRIES))
 
 
 def _place(api: "ApiClient", candidates: tuple[str, str]) -> str:
@@ -126,12 +128,12 @@ def _place(api: "ApiClient", candidates: tuple[str, str]) -> str:
 
     Of what may not be looked up, OpenShift AI's is taken to be there.
     """
-    codes = {name: found.status(api, name) for name in candidates}
-    for name, code in codes.items():
-        if code == 200:
+    looked = {name: see(api, f"/api/v1/namespaces/{name}") for name in candidates}
+    for name, there in looked.items():
+        if isinstance(there, dict):
             return name
-    for name, code in codes.items():
-        if code == 403:
+    for name, there in looked.items():
+        if there == "hidden":
             log.warning("namespace %s may not be looked up; taking it to be there", name)
             return name
     return candidates[0]
@@ -141,7 +143,7 @@ def _runner(api: "ApiClient", namespace: str) -> str:
     """Return the service account that the pipelines server runs tasks as, or will."""
     servers = found.pipelines_servers(api, namespace)
     if servers:
-        return f"{_RUNNER}{servers[0]}"
+        return f"{_RUNNER}{servers[0]['metadata']['name']}"
     usual = Names().runner
     if servers is not None:
         log.warning("%s has no pipelines server yet; %s gets the rights", namespace, usual)

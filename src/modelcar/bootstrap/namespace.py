@@ -61,5 +61,5 @@ def _say_where_to_mirror(asked: Request) -> None:
     """Say where the predecessor's QUAY_ORGANIZATION goes now: no secret has a place for it."""
     organization = asked.values.get("QUAY_ORGANIZATION")
     if organization and not asked.site.mirror:
-        said = "QUAY_ORGANIZATION is not stored: to copy images there, write `mirror: %s/%s`"
-        log.warning(f"{said} in site.yaml", secrets.QUAY, organization)
+        said = "QUAY_ORGANIZATION is not stored: to copy images there, write %s in site.yaml"
+        log.warning(said, f"`mirror: {secrets.QUAY}/{organization}`")

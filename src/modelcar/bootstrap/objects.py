@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from modelcar.bootstrap.rights import rules
+from modelcar.cluster import APPLICATIONS
 from modelcar.site import Site
 
 Manifest = dict[str, Any]
@@ -12,9 +13,8 @@ Manifest = dict[str, Any]
 NAME: Final = "modelcar"
 PUSHER: Final = "modelcar-push"
 MADE_BY: Final = {"app.kubernetes.io/managed-by": "modelcar-pipelines"}
-APPLICATIONS: Final = ("redhat-ods-applications", "opendatahub")
 MODEL_REGISTRIES: Final = ("rhoai-model-registries", "odh-model-registries")
-"""Where OpenShift AI, and Open Data Hub, keep templates, and Model Registries."""
+"""Where OpenShift AI, and Open Data Hub, keep Model Registries."""
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 

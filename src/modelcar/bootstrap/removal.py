@@ -8,7 +8,7 @@ from modelcar.bootstrap.applying import Applier, Outcome
 from modelcar.bootstrap.asked import Request
 from modelcar.bootstrap.objects import Manifest, Names
 from modelcar.bootstrap.secrets import Given
-from modelcar.cluster import asking
+from modelcar.cluster import APPLICATIONS, asking
 from modelcar.serving import runtime
 from modelcar.serving.objects import Objects
 
@@ -48,9 +48,7 @@ def _inside(asked: Request) -> Iterator[Manifest]:
 def _elsewhere_of(namespace: str) -> Iterator[Manifest]:
     """Yield all that may have been made outside it, OpenShift AI's places and Open Data Hub's."""
     yield from objects.cluster_wide(Names(namespace))
-    for applications, registries in zip(
-        objects.APPLICATIONS, objects.MODEL_REGISTRIES, strict=True
-    ):
+    for applications, registries in zip(APPLICATIONS, objects.MODEL_REGISTRIES, strict=True):
         yield from objects.beside(Names(namespace, "", "any", registries, applications))
 
 

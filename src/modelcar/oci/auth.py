@@ -41,7 +41,7 @@ def find(repository: Repository) -> Credential | None:
     for path in _candidates():
         if credential := _in_file(path, repository):
             return credential
-    if repository.host.split(":")[0].endswith(".svc") and (token := service_account_token()):
+    if repository.in_cluster and (token := service_account_token()):
         return Credential("serviceaccount", token)
     return None
 

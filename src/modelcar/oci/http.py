@@ -30,7 +30,6 @@ _TOKEN_MARGIN: Final = 30.0
 _PARAMETER: Final = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s",]+))')
 _SERVERS: Final = {"docker.io": "registry-1.docker.io"}
 """Where a registry answers elsewhere than at the name that references give it."""
-_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 log = logging.getLogger(__name__)
 
 
@@ -244,7 +243,7 @@ class Session:
 
     def _unreachable(self, error: Exception) -> OciRegistryError:
         what, why = f"OCI registry {self.repository.host}", _reason(error)
-        if _UNTRUSTED in why:
+        if trust.UNTRUSTED in why:
             return OciRegistryError(what, why, f"name the CA's file in {trust.CA_VARIABLE}")
         remedy = "check the host name, the network and the proxy settings"
         return OciRegistryError(what, why, remedy, may_pass=True)

@@ -30,6 +30,11 @@ class Repository:
     def __str__(self) -> str:
         return f"{self.host}/{self.path}"
 
+    @property
+    def in_cluster(self) -> bool:
+        """Whether it is a cluster's own, which only its pods reach."""
+        return self.host.split(":")[0].endswith(".svc")
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelcar.bootstrap.rights import RIGHTS, Right
-from modelcar.cluster import request
+from modelcar.cluster import APPLICATIONS, request
 from modelcar.preflight.finding import Finding, State
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 _GROUP: Final = "authorization.k8s.io/v1"
-_TEMPLATES: Final = ("redhat-ods-applications", "opendatahub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Account:
     def _may(self, right: Right, verb: str) -> bool | None:
         """Return whether the account may; None where that may not be asked."""
         resource, _, sub = right.resource.partition("/")
-        places = {"namespace": (self.namespace,), "templates": _TEMPLATES, "cluster": ("",)}
+        places = {"namespace": (self.namespace,), "templates": APPLICATIONS, "cluster": ("",)}
         asked = {"group": right.group, "resource": resource, "subresource": sub, "verb": verb}
         answers = [self._answer({**asked, "namespace": one}) for one in places[right.place]]
         return True if True in answers else None if None in answers else False

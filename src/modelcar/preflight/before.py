@@ -1,6 +1,7 @@
 """What is checked before a run moves anything: here, and in the pipeline's first tasks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from modelcar import cluster
 from modelcar.preflight import namespace as place
@@ -8,19 +9,25 @@ from modelcar.preflight.account import Account, needed
 from modelcar.preflight.finding import Finding, run
 from modelcar.values import Model
 
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
 
-def of_cluster(model: Model, namespace: str) -> Iterator[Finding]:
+
+Look = Callable[["ApiClient", str, str], Iterator[Finding]]
+
+
+def of_cluster(model: Model, namespace: str, runtime: Look = place.runtime) -> Iterator[Finding]:
     """Yield what the cluster says, as this account: rights, pull secret, serving runtime.
 
-    Nothing outside any cluster. An error of ours is a finding.
+    `runtime` looks for the latter. Nothing outside any cluster. An error of ours is a finding.
     """
     if cluster.reachable():
-        yield from run(lambda: _asked(model, namespace), "cluster")
+        yield from run(lambda: _asked(model, namespace, runtime), "cluster")
 
 
-def _asked(model: Model, namespace: str) -> Iterator[Finding]:
+def _asked(model: Model, namespace: str, runtime: Look) -> Iterator[Finding]:
     api, where = cluster.connect(), cluster.namespace(namespace)
     with cluster.asking(f"checking {where}"):
         yield from Account(api, where).rights(needed())
         yield from place.pull_secret(api, where, model.serving.pull_secret)
-        yield from place.runtime(api, where, model.serving.runtime)
+        yield from runtime(api, where, model.serving.runtime)

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelcar import trust
 from modelcar.cluster import asking, connect
 from modelcar.hub import Hub
-from modelcar.oci.reference import parse_tag
+from modelcar.oci.reference import TagReference, parse_tag
 from modelcar.preflight import before, compiled, images, namespace, pipelines, serving
 from modelcar.preflight.account import Account
+from modelcar.preflight.compiled import Compiled
 from modelcar.preflight.finding import Check, Finding, run
 from modelcar.preflight.model_registry import model_registry
 from modelcar.preflight.pushing import pushing
@@ -22,8 +23,6 @@ from modelcar.values import Model
 from modelcar.workfolder import WorkFolder
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
-
     from modelcar.model_registry import Connection
 
 MYSELF: Final = "me"
@@ -37,7 +36,6 @@ class Setting:
     site: Site
     work: WorkFolder
     hub: Hub
-    connect: Callable[[], "ApiClient"]
     connection: Callable[[], "Connection | None"]
     namespace: str = ""
     account: str = ""
@@ -49,18 +47,19 @@ class Setting:
 def findings(model: Model, setting: Setting) -> Iterator[Finding]:
     """Yield each finding as soon as it is there; none of ours is raised."""
     planned, site = Planned(model, setting.work, setting.hub), setting.site
+    pipeline = cache(partial(_pipeline, setting.pipeline))
     yield from run(_trusted, "ca")
     yield from run(planned.check, "source")
     yield from run(planned.fit, "fit")
-    for name, place in (("oci_registry", site.oci_registry), ("mirror", site.mirror)):
+    for name, place in _places(site).items():
         yield from run(partial(_pushing, name, place, model), name)
-    yield from run(lambda: images.named(_images(setting)), "images")
+    yield from run(lambda: images.named(_images(site, pipeline())), "images")
     connection = setting.connection
     yield from run(lambda: model_registry(model.name, connection()), "model_registry")
     if not setting.namespace:
         yield Finding("cluster", "unknown", "no namespace is named", "name one with --namespace")
         return
-    yield from run(lambda: _cluster(model, setting, planned), "cluster")
+    yield from run(lambda: _cluster(model, setting, planned, pipeline), "cluster")
 
 
 def before_run(
@@ -70,27 +69,29 @@ def before_run(
 
     The right to push is asked for only where something `moves`, the cluster where it `deploys`.
     """
-    for name, place in (("oci_registry", site.oci_registry), ("mirror", site.mirror)):
+    for name, place in _places(site).items():
         if place and moves:
             yield from run(partial(_pushing, name, place, model), name)
     if connection:
         yield from run(lambda: model_registry(model.name, connection), "model_registry")
     if deploys:
-        yield from before.of_cluster(model, site.namespace)
-        yield from run(lambda: _serving(model, site.namespace), "cluster")
+        yield from before.of_cluster(model, site.namespace, serving.runtime)
+        yield from _asked(lambda: serving.kserve(connect()), "kserve")
 
 
-def _serving(model: Model, namespace: str) -> Iterator[Finding]:
-    objects = Objects(connect(), namespace)
-    yield from _asked(lambda: serving.kserve(objects.api), "kserve")
-    yield from _asked(lambda: serving.runtime(objects, model.serving.runtime), "runtime")
+def _places(site: Site) -> dict[str, str]:
+    return {"oci_registry": site.oci_registry, "mirror": site.mirror}
 
 
 def _pushing(name: str, place: str, model: Model) -> Iterator[Finding]:
     if not place:
         yield Finding(name, "unknown", "the site file names none")
         return
-    yield from pushing({name: parse_tag(f"{place}/{model.name}:1")})
+    yield from pushing(name, _target(place, model), by_skopeo=name == "mirror")
+
+
+def _target(place: str, model: Model) -> TagReference:
+    return parse_tag(f"{place}/{model.name}:1")
 
 
 def _trusted() -> Iterator[Finding]:
@@ -100,31 +101,26 @@ def _trusted() -> Iterator[Finding]:
     yield Finding("ca", "ok", f"trusted besides the system's: {files or 'none'}")
 
 
-def _cluster(model: Model, setting: Setting, planned: Planned) -> Iterator[Finding]:
-    api, where = setting.connect(), setting.namespace
-    objects, wanted = Objects(api, where), model.serving
-    place = setting.site.oci_registry
-    target = parse_tag(f"{place}/{model.name}:1") if place else None
+def _cluster(
+    model: Model, setting: Setting, planned: Planned, pipeline: Callable[[], Compiled | None]
+) -> Iterator[Finding]:
+    api, where, site = connect(), setting.namespace, setting.site
+    wanted, target = model.serving, site.oci_registry and _target(site.oci_registry, model)
     with asking("looking for the pipelines server"):
         server, found = pipelines.server(api, where)
     yield found
     account = Account(api, where, _account(setting.account, server))
-    yield from _asked(account.rights, "rights")
-    if setting.pipeline:
-        yield from _asked(lambda: _version(setting), "pipelines_version")
-    yield from _asked(
-        lambda: namespace.volume(api, where, setting.site.pvc, planned.missing(target)), "pvc"
-    )
-    yield from _asked(lambda: serving.kserve(api), "kserve")
-    yield from _asked(lambda: serving.runtime(objects, wanted.runtime), "runtime")
-    yield from _asked(lambda: namespace.pull_secret(api, where, wanted.pull_secret), "pull_secret")
-    yield from _asked(lambda: serving.nodes(objects, wanted, planned.need()), "nodes")
-
-
-def _version(setting: Setting) -> Iterator[Finding]:
-    assert setting.pipeline  # noqa: S101  asked before
-    pipeline = compiled.read(setting.pipeline)
-    yield from pipelines.version(setting.connect(), setting.namespace, pipeline)
+    checks: dict[str, Check] = {
+        "rights": account.rights,
+        "pipelines_version": lambda: pipelines.version(api, where, pipeline()),
+        "pvc": lambda: namespace.volume(api, where, site.pvc, planned.missing(target or None)),
+        "kserve": lambda: serving.kserve(api),
+        "runtime": lambda: serving.runtime(api, where, wanted.runtime),
+        "pull_secret": lambda: namespace.pull_secret(api, where, wanted.pull_secret),
+        "nodes": lambda: serving.nodes(Objects(api, where), wanted, planned.need()),
+    }
+    for name, check in checks.items():
+        yield from _asked(check, name)
 
 
 def _account(asked: str, server: str) -> str:
@@ -134,13 +130,17 @@ def _account(asked: str, server: str) -> str:
     return f"{_RUNNER}{server}" if server else ""
 
 
-def _images(setting: Setting) -> dict[str, str]:
+def _pipeline(path: Path | None) -> Compiled | None:
+    return compiled.read(path) if path else None
+
+
+def _images(site: Site, pipeline: Compiled | None) -> dict[str, str]:
     """Return the images by the name of their check: the base, and what the pipeline runs on."""
-    of_site = setting.site.images
-    if setting.pipeline is None:
+    of_site = site.images
+    if pipeline is None:
         return {"base": of_site.base, "python": of_site.python, "skopeo": of_site.skopeo}
-    named = compiled.read(setting.pipeline).images
-    return {"base": of_site.base, **{f"pipeline.{n}": one for n, one in enumerate(named, 1)}}
+    named = enumerate(pipeline.images, 1)
+    return {"base": of_site.base, **{f"pipeline.{number}": image for number, image in named}}
 
 
 def _asked(check: Check, name: str) -> Iterator[Finding]:

@@ -53,7 +53,8 @@ def read(path: Path) -> Compiled:
 
     remedy = "name what `make compile` wrote, such as compiled/modelcar.yaml"
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast
+        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), loader))
         return of(path, documents)
     except OSError as error:
         raise UsageError(f"file {path}", error.strerror or str(error), remedy) from error

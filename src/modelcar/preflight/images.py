@@ -23,7 +23,7 @@ def _stands(check: str, image: Reference, *, needed: bool) -> Finding:
     """Return whether an image is there; what only the cluster pulls may be hidden from here."""
     location = image.location
     assert isinstance(location, Repository)  # noqa: S101  a folder was told before
-    if location.host.split(":")[0].endswith(".svc") and not trust.own_namespace():
+    if location.in_cluster and not trust.own_namespace():
         return Finding(check, "unknown", f"only pods reach {location.host}")
     named = image.digest if isinstance(image, DigestReference) else image.tag
     try:

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from modelcar import quantity
+from modelcar.look import look
 from modelcar.preflight.finding import Finding, State
-from modelcar.preflight.look import look
 from modelcar.wording import size
 
 if TYPE_CHECKING:
@@ -43,17 +43,22 @@ def pull_secret(api: "ApiClient", namespace: str, name: str) -> Iterator[Finding
 
 def runtime(api: "ApiClient", namespace: str, name: str) -> Iterator[Finding]:
     """Look for the serving runtime in the namespace itself."""
+    remedy = "deploy makes it from the cluster's template, where that may be read"
+    absent = Finding("runtime", "warning", f"{name} is not there", remedy)
+    yield standing(api, namespace, name) or absent
+
+
+def standing(api: "ApiClient", namespace: str, name: str) -> Finding | None:
+    """Return how the serving runtime stands in the namespace, None where it is not there."""
     group = "/apis/serving.kserve.io/v1alpha1"
     there = look(api, f"{group}/namespaces/{namespace}/servingruntimes/{name}")
+    if there == "absent":
+        return None
     if there == "hidden":
-        yield Finding("runtime", "unknown", f"{name} may not be looked up")
-    elif there == "absent":
-        remedy = "deploy makes it from the cluster's template, where that may be read"
-        yield Finding("runtime", "warning", f"{name} is not there", remedy)
-    elif isinstance(there, dict) and "deletionTimestamp" in there["metadata"]:
-        yield Finding("runtime", "warning", f"{name} is being deleted", "wait until it is gone")
-    else:
-        yield Finding("runtime", "ok", f"{name} is there")
+        return Finding("runtime", "unknown", f"{name} may not be looked up")
+    if isinstance(there, dict) and "deletionTimestamp" in there["metadata"]:
+        return Finding("runtime", "warning", f"{name} is being deleted", "wait until it is gone")
+    return Finding("runtime", "ok", f"{name} is there")
 
 
 def _claim(name: str, pvc: dict[str, Any], needed: int) -> Finding:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from modelcar.bootstrap.found import SERVERS, pipelines_servers
+from modelcar.look import items, look
 from modelcar.preflight.compiled import Compiled, Version
 from modelcar.preflight.finding import Finding
-from modelcar.preflight.look import items, look
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-_SERVERS: Final = "datasciencepipelinesapplications"
 _CLUSTERS: Final = "datascienceclusters"
 _OPERATOR: Final = re.compile(r"rhods-operator\.v?(\d+)\.(\d+)")
 _NAME: Final = "OpenShift AI"
@@ -19,19 +19,19 @@ _NAME: Final = "OpenShift AI"
 
 def server(api: "ApiClient", namespace: str) -> tuple[str, Finding]:
     """Return the name of the namespace's pipelines server, nothing without one, and what to say."""
-    for version in ("v1", "v1alpha1"):
-        path = f"/apis/{_SERVERS}.opendatahub.io/{version}/namespaces/{namespace}/{_SERVERS}"
-        found = items(look(api, path))
-        if found is None:
-            return "", Finding("pipelines_server", "unknown", "it may not be looked up")
-        if found:
-            return str(found[0]["metadata"]["name"]), _ready(found[0])
+    found = pipelines_servers(api, namespace)
+    if found is None:
+        return "", Finding("pipelines_server", "unknown", "it may not be looked up")
+    if found:
+        return str(found[0]["metadata"]["name"]), _ready(found[0])
     remedy = "make one in the dashboard: Data science pipelines, Configure pipeline server"
     return "", Finding("pipelines_server", "warning", "there is none", remedy)
 
 
-def version(api: "ApiClient", namespace: str, pipeline: Compiled) -> Iterator[Finding]:
+def version(api: "ApiClient", namespace: str, pipeline: Compiled | None) -> Iterator[Finding]:
     """Compare the release of OpenShift AI with what the compiled pipeline asks of its server."""
+    if pipeline is None:
+        return
     release = _release(api, namespace)
     if release is None:
         what = "which OpenShift AI this is may not be read"
@@ -54,7 +54,7 @@ def _ready(pipelines_server: dict[str, Any]) -> Finding:
     for one in (pipelines_server.get("status") or {}).get("conditions") or ():
         if one["type"] == "Ready" and one["status"] != "True":
             why = one.get("message") or one.get("reason") or "no reason is given"
-            remedy = f"read `oc describe {_SERVERS} {name}`"
+            remedy = f"read `oc describe {SERVERS} {name}`"
             return Finding("pipelines_server", "warning", f"{name} is not ready: {why}", remedy)
     return Finding("pipelines_server", "ok", f"{name} is there")
 

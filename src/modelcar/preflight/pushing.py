@@ -1,6 +1,6 @@
 """The right to push, asked of each OCI registry by an upload that is given up at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 
 from modelcar import trust
@@ -11,32 +11,26 @@ from modelcar.oci.reference import Repository, TagReference
 from modelcar.preflight.finding import Finding, State
 
 
-def pushing(places: Mapping[str, TagReference | None]) -> Iterator[Finding]:
-    """Ask each place, by the name of its check, whether it would take an upload; none is made.
+def pushing(name: str, place: TagReference, *, by_skopeo: bool = False) -> Iterator[Finding]:
+    """Ask whether a place would take an upload, under the name of its check; none is made.
 
     A folder is not asked. Quay makes the repository, empty, where the account may and there is
-    none.
+    none. What skopeo writes to may have a login or a CA that only it reads.
     """
-    for name, place in places.items():
-        repository = place and place.location
-        if not isinstance(repository, Repository):
-            continue
-        if repository.host.split(":")[0].endswith(".svc") and not trust.own_namespace():
-            yield Finding(name, "unknown", f"only pods reach {repository.host}")
-            continue
-        try:
-            _open_upload(repository)
-        except ImageError as error:
-            why = f"{error.what}: {error.why}"
-            yield Finding(name, _state(name, error), why, error.remedy)
-        else:
-            yield Finding(name, "ok", f"{repository} takes an upload")
-
-
-def _state(name: str, error: ImageError) -> State:
-    """Return how bad it is: a mirror is written by skopeo, which has more logins and CAs."""
-    sure = isinstance(error, OciRegistryError) and "CERTIFICATE" not in error.why
-    return "failed" if sure or not name.startswith("mirror") else "unknown"
+    repository = place.location
+    if not isinstance(repository, Repository):
+        return
+    if repository.in_cluster and not trust.own_namespace():
+        yield Finding(name, "unknown", f"only pods reach {repository.host}")
+        return
+    try:
+        _open_upload(repository)
+    except ImageError as error:
+        sure = isinstance(error, OciRegistryError) and trust.UNTRUSTED not in error.why
+        state: State = "failed" if sure or not by_skopeo else "unknown"
+        yield Finding(name, state, f"{error.what}: {error.why}", error.remedy)
+    else:
+        yield Finding(name, "ok", f"{repository} takes an upload")
 
 
 def _open_upload(repository: Repository) -> None:

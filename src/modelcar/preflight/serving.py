@@ -5,24 +5,24 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from modelcar import gpu, quantity
+from modelcar.cluster import APPLICATIONS
 from modelcar.errors import DeployError
+from modelcar.look import look
 from modelcar.preflight import namespace as place
 from modelcar.preflight.finding import Finding
-from modelcar.preflight.look import look
 from modelcar.preflight.source import fit_finding
 from modelcar.serving.gpu_kinds import kinds
 from modelcar.serving.manifest import GPU
 from modelcar.serving.nodes import Node, allocatable, may_serve
 from modelcar.serving.objects import Objects
-from modelcar.serving.runtime import from_template, templates_of
+from modelcar.serving.runtime import from_template, missing, templates_of
 from modelcar.serving.spare import ROLLING, strategy
 from modelcar.values import Serving
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-_CONFIGS: Final = ("redhat-ods-applications", "opendatahub", "kserve")
-_TEMPLATES: Final = "redhat-ods-applications"
+_CONFIGS: Final = (*APPLICATIONS, "kserve")
 
 
 def kserve(api: "ApiClient") -> Iterator[Finding]:
@@ -36,13 +36,10 @@ def kserve(api: "ApiClient") -> Iterator[Finding]:
     yield Finding("kserve", "unknown", "its configuration may not be read")
 
 
-def runtime(objects: Objects, name: str) -> Iterator[Finding]:
+def runtime(api: "ApiClient", namespace: str, name: str) -> Iterator[Finding]:
     """Look for the serving runtime, else for a template of it, else for the cluster's own."""
-    for finding in place.runtime(objects.api, objects.namespace, name):
-        if finding.state == "warning" and objects.runtime_status(name) == 404:
-            yield _to_be_made(objects, name) or _of_the_cluster(objects, name)
-        else:
-            yield finding
+    objects, there = Objects(api, namespace), place.standing(api, namespace, name)
+    yield there or _to_be_made(objects, name) or _of_the_cluster(objects, name)
 
 
 def nodes(objects: Objects, serving: Serving, need: gpu.Need | None) -> Iterator[Finding]:
@@ -96,8 +93,7 @@ def _of_the_cluster(objects: Objects, name: str) -> Finding:
     what = f"{name} is not there, and no template of it may be read"
     if status == 403:
         return Finding("runtime", "unknown", f"{what}; a cluster's own may not be looked up")
-    remedy = f"oc process -n {_TEMPLATES} {name}-template | oc apply -n {objects.namespace} -f -"
-    return Finding("runtime", "failed", what, remedy)
+    return Finding("runtime", "failed", what, missing(objects.namespace, name).remedy)
 
 
 def _modelcar(namespace: str, config: dict[str, Any]) -> Finding:

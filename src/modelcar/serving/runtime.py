@@ -5,14 +5,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from modelcar.cluster import APPLICATIONS
 from modelcar.errors import DeployError
 from modelcar.serving.manifest import Manifest
 from modelcar.serving.objects import Objects
 
 log = logging.getLogger(__name__)
 
-_TEMPLATES: Final = ("redhat-ods-applications", "opendatahub")
-"""Where OpenShift AI, and Open Data Hub, keep the templates of their runtimes."""
 _ABSENT: Final = "it is not there, and no template of it may be read"
 _MADE: Final = "modelcar-pipelines.io/made"
 """An annotation that names the object itself, so that a copy of it is not taken for ours."""
@@ -34,7 +33,7 @@ def ensure(objects: Objects, name: str) -> None:
     # Where KServe is not OpenShift AI's, a runtime may be the cluster's.
     status = objects.cluster_runtime_status(name)
     if status == 404:
-        raise _missing(objects.namespace, name)
+        raise missing(objects.namespace, name)
     if status == 403:
         log.warning("%s: %s; a cluster's own may not be looked up", name, _ABSENT)
 
@@ -47,7 +46,7 @@ def from_template(template: Manifest, runtime: Manifest, name: str, namespace: s
     title, text = _name(template), json.dumps(runtime)
     asked = [one.get("name", "") for one in template.get("parameters") or ()]
     if any(f"${{{parameter}}}" in text for parameter in asked):
-        place = template["metadata"].get("namespace", _TEMPLATES[0])
+        place = template["metadata"].get("namespace", APPLICATIONS[0])
         remedy = f"create it with `oc process -n {place} {title} | oc apply -n {namespace} -f -`"
         raise DeployError(f"creating {name}", f"the template {title} has parameters", remedy)
     shown = _annotations(template).get("openshift.io/display-name", "")
@@ -79,7 +78,7 @@ def remove_unused(objects: Objects) -> Iterator[str]:
 
 def templates_of(objects: Objects, name: str) -> Iterator[tuple[Manifest, Manifest]]:
     """Yield the templates that may be read and have that runtime, with it."""
-    for namespace in _TEMPLATES:
+    for namespace in APPLICATIONS:
         for template in objects.templates(namespace):
             for one in template.get("objects") or ():
                 if one.get("kind") == "ServingRuntime" and _name(one) == name:
@@ -103,8 +102,9 @@ def _named(service: Manifest) -> str:
     return str(service["spec"].get("predictor", {}).get("model", {}).get("runtime", ""))
 
 
-def _missing(namespace: str, name: str) -> DeployError:
-    made = f"oc process -n {_TEMPLATES[0]} {name}-template | oc apply -n {namespace} -f -"
+def missing(namespace: str, name: str) -> DeployError:
+    """Return the error about a runtime that is certainly nowhere."""
+    made = f"oc process -n {APPLICATIONS[0]} {name}-template | oc apply -n {namespace} -f -"
     remedy = f"create it with `{made}`, or name another as serving.runtime"
     what = f"looking up the serving runtime {name} in {namespace}"
     return DeployError(what, _ABSENT, remedy)
