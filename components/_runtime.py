@@ -13,8 +13,9 @@ from typing import Any, Final
 from kfp import dsl
 
 from components._chosen import chosen
-from components._embedding import archive, decoding, modules
+from components._embedding import archive, decoding
 from components._pins import closure
+from components._reaching import reached
 
 SOURCE: Final = Path(__file__).resolve().parents[1] / "src"
 _NAME: Final = "__KFP_EMBEDDED_ARCHIVE_B64"
@@ -42,7 +43,7 @@ def stage(*packages: str) -> Callable[[Callable[..., Any]], Any]:
 def _canonical(component: Any, body: str) -> Any:
     # kfp embeds the whole folder with its clocks and owners: the same sources would compile to
     # other bytes each time. It packs with gzip, a seventh larger than bzip2 does.
-    embedded = archive(SOURCE, modules(SOURCE, body))
+    embedded = archive(SOURCE, reached(SOURCE, body))
     command = component.component_spec.implementation.container.command
     command[:] = [_ours(part, embedded) for part in command]
     return component

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components._embedding import modules
+from components._reaching import reached
 from tests.pipeline.compiled_file import SHIPPED, CompiledPipeline, Executor
 
 PIPELINE = CompiledPipeline(SHIPPED)
@@ -105,7 +105,7 @@ def test_stage_needs_nothing_that_it_does_not_install(stage: Executor, tmp_path:
 
 
 def test_archive_is_what_the_body_asks_for(stage: Executor) -> None:
-    expected = modules(SHIPPED.parents[1] / "src", _body(stage))
+    expected = reached(SHIPPED.parents[1] / "src", _body(stage))
     found = {path for path in stage.sources if path.endswith(".py")}
     names = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in found}
     assert names == set(expected)

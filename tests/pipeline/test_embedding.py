@@ -1,4 +1,4 @@
-"""Which modules a component carries and how they are packed, on small packages of our own."""
+"""How a component's modules are packed, and what it installs, on small packages of our own."""
 
 import io
 import os
@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from components import _embedding, _pins
-from components._embedding import archive, modules
+from components._embedding import archive
 from components._pins import closure
+from components._reaching import reached
 
 
 def source(folder: Path, files: dict[str, str]) -> Path:
@@ -33,46 +34,11 @@ def members(text: str) -> list[tarfile.TarInfo]:
         return tar.getmembers()
 
 
-def test_imports_are_followed_also_those_within_functions(tmp_path: Path) -> None:
-    root = source(
-        tmp_path,
-        {
-            "first.py": "from modelcar import second\nimport os",
-            "second.py": "def late():\n    import modelcar.third",
-            "third.py": "",
-            "unused.py": "",
-        },
-    )
-    found = modules(root, "def stage():\n    from modelcar.first import name")
-    assert found == ("modelcar", "modelcar.first", "modelcar.second", "modelcar.third")
-
-
-def test_packages_come_with_their_parents(tmp_path: Path) -> None:
-    root = source(
-        tmp_path, {"oci/__init__.py": "from modelcar.oci.deep import name", "oci/deep.py": ""}
-    )
-    found = modules(root, "    from modelcar.oci import deep")
-    assert found == ("modelcar", "modelcar.oci", "modelcar.oci.deep")
-
-
-def test_what_only_a_type_checker_reads_stays_out(tmp_path: Path) -> None:
-    checked = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from modelcar import second"
-    root = source(tmp_path, {"first.py": checked, "second.py": ""})
-    assert modules(root, "import modelcar.first") == ("modelcar", "modelcar.first")
-
-
-def test_modules_that_import_each_other_are_found_once(tmp_path: Path) -> None:
-    root = source(
-        tmp_path, {"first.py": "import modelcar.second", "second.py": "import modelcar.first"}
-    )
-    assert modules(root, "import modelcar.first")[1:] == ("modelcar.first", "modelcar.second")
-
-
 def test_templates_go_with_their_module(tmp_path: Path) -> None:
     root = source(
         tmp_path, {"report.py": "", "report.html.j2": "{{ page }}\n", "other.html.j2": ""}
     )
-    packed = unpacked(archive(root, ["modelcar.report"]))
+    packed = unpacked(archive(root, {"modelcar.report": ""}))
     assert packed == {"modelcar/report.py": "", "modelcar/report.html.j2": "{{ page }}\n"}
 
 
@@ -96,7 +62,7 @@ def total(pair: Pair) -> int:
     return answer
 '''
     root = source(tmp_path, {"first.py": text})
-    (small,) = unpacked(archive(root, ["modelcar.first"])).values()
+    (small,) = unpacked(archive(root, {"modelcar.first": text})).values()
     assert len(small) < len(text) / 2
     assert "words" not in small.lower()
     names: dict[str, object] = {"__name__": __name__}
@@ -111,11 +77,11 @@ def test_archive_has_no_clock_no_owner_and_one_order(tmp_path: Path) -> None:
     for path in two.rglob("*.py"):
         path.chmod(0o640)
         os.utime(path, (1, 1))
-    names = modules(one, "import modelcar.first")
+    texts = reached(one, "import modelcar.first")
 
-    packed = archive(one, names)
+    packed = archive(one, texts)
 
-    assert archive(two, reversed(names)) == packed
+    assert archive(two, dict(reversed(texts.items()))) == packed
     entries = members(packed)
     assert [entry.name for entry in entries] == sorted(entry.name for entry in entries)
     for entry in entries:
@@ -153,5 +119,5 @@ def _distribution(folder: Path, name: str, *needs: str) -> None:
 
 
 def test_an_archive_has_no_character_that_json_argo_or_kfp_would_change(tmp_path: Path) -> None:
-    text = archive(source(tmp_path, {"first.py": "names = range(10)\n" * 50}), ["modelcar.first"])
+    text = archive(source(tmp_path, {}), {"modelcar.first": "names = range(10)\n" * 50})
     assert not set(text) & set("<>&{}$\"'\\ \n")
