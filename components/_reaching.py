@@ -200,8 +200,30 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
     """Yield `node` and all below, but for what only a type checker reads."""
     if not _for_types(node):
         yield node
-        for child in ast.iter_child_nodes(node):
+        for child in _below(node):
             yield from _running(child)
+
+
+def _below(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what stands in `node`; annotations only of a class's fields, by which it lives."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            defaults = (one for one in (*node.args.defaults, *node.args.kw_defaults) if one)
+            yield from (*node.decorator_list, *defaults, *node.body)
+        case ast.ClassDef():
+            yield from (*node.decorator_list, *node.bases, *node.keywords)
+            for child in node.body:
+                yield from _in_class(child)
+        case ast.AnnAssign():
+            yield from (node.target, *([node.value] if node.value else ()))
+        case _:
+            yield from ast.iter_child_nodes(node)
+
+
+def _in_class(node: ast.stmt) -> Iterator[ast.AST]:
+    yield node
+    if isinstance(node, ast.AnnAssign):
+        yield node.annotation
 
 
 def _for_types(node: ast.AST) -> bool:
@@ -263,7 +285,9 @@ def _without(node: ast.stmt, methods: list[ast.stmt]) -> Iterator[ast.AST]:
         return
     assert isinstance(node, ast.ClassDef)  # noqa: S101  only classes have methods
     yield from (*node.decorator_list, *node.bases, *node.keywords)
-    yield from (child for child in node.body if child not in methods)
+    for child in node.body:
+        if child not in methods:
+            yield from _in_class(child)
 
 
 def _lines(node: ast.stmt) -> range:

@@ -1,18 +1,18 @@
 """The pipeline's face of deploy."""
 
+from typing import NamedTuple
+
+from kfp import dsl
+
 from components._runtime import stage
 
 
 @stage("kubernetes", "urllib3")
 def deploy(
+    figures: dsl.Output[dsl.Metrics],
     hf_repo: str,
-    commit: str,
     model_name: str,
     model_version: str,
-    reference: str,
-    image_bytes: str,
-    registered_model_id: str,
-    model_version_id: str,
     gpu_count: str,
     cpu_request: str,
     memory_request: str,
@@ -25,24 +25,22 @@ def deploy(
     tolerations: str,
     hardware_profile: str,
     pull_secret: str,
+    route: str,
+    auth: str,
+    commit: str,
+    reference: str,
+    image_bytes: str,
+    registered_model_id: str,
+    model_version_id: str,
     namespace: str,
-    apply: str,
+    deploy_model: str,
     workdir: str,
-) -> str:
+) -> NamedTuple("Deployed", [("endpoint", str)]):  # type: ignore[valid-type]
     """Serve the image and wait until it answers, or write its manifest; return URL or path."""
-    from modelcar import parameters, serving_parameters
-    from modelcar.deployment import deploy_or_render
-    from modelcar.oci.reference import parse_image
-    from modelcar.task import root, task
+    asked = dict(locals())
+    from modelcar.tasks.deploy import Asked, make
 
-    with task("deploy", workdir) as record, serving_parameters.spoken():
-        resources = (gpu_count, cpu_request, memory_request, memory_limit, node_selector_label)
-        engine = (tensor_parallel_size, max_model_len, vllm_args, serving_runtime)
-        placing = (tolerations, hardware_profile, pull_secret)
-        serving = serving_parameters.serving(*resources, *engine, *placing)
-        model = parameters.model(hf_repo, commit, model_name, model_version, serving=serving)
-        ids, image = (registered_model_id, model_version_id), parse_image(reference).image
-        asked = parameters.switch("deploy_model", apply)
-        folder = None if asked else root(workdir)
-        where = (namespace, ids, folder, int(image_bytes))
-        return deploy_or_render(record, model, image, *where)
+    shown = asked.pop("figures").metadata
+    endpoint, told = make(Asked(**asked))
+    shown.update(told)
+    return (endpoint,)

@@ -2,16 +2,22 @@
 
 from typing import NamedTuple
 
+from kfp import dsl
+
 from components._runtime import stage
 
 
 @stage("model-registry", "urllib3")
 def register(
+    model: dsl.Output[dsl.Model],
     hf_repo: str,
-    commit: str,
     model_name: str,
     model_version: str,
-    description: str,
+    include: str,
+    exclude: str,
+    allow_pickle: str,
+    commit: str,
+    model_description: str,
     plan_sha256: str,
     reference: str,
     image_facts: str,
@@ -30,25 +36,11 @@ def register(
 
     The first time it also compares the mirror's digest.
     """
-    from modelcar.mirrored import mirrored
-    from modelcar.registration import Asked, verify
-    from modelcar.registration import register as stage
+    asked = dict(locals())
+    from modelcar.tasks.register import Asked, make
 
-    asked = Asked(
-        hf_repo,
-        commit,
-        model_name,
-        model_version,
-        description,
-        plan_sha256,
-        reference,
-        image_facts,
-        model_registry_url,
-        move_version,
-        follow,
-        run_name,
-        workdir,
-    )
-    if endpoint:
-        return verify(asked, endpoint)
-    return stage(asked, mirrored(reference, mirror_destination, mirror_digest, workdir))
+    shown = asked.pop("model")
+    registered = make(Asked(**asked))
+    shown.uri = registered.uri or shown.uri
+    shown.metadata.update(registered.link)
+    return registered.ids

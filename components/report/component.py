@@ -5,22 +5,21 @@ from kfp import dsl
 from components._runtime import stage
 
 
-@stage("jinja2")
+@stage("jinja2", "kubernetes", "urllib3")
 def report(
-    model_name: str,
-    model_version: str,
-    workdir: str,
     page: dsl.Output[dsl.HTML],
     summary: dsl.Output[dsl.Markdown],
+    hf_repo: str,
+    model_name: str,
+    model_version: str,
+    pvc_name: str,
+    workdir: str,
 ) -> None:
-    """Publish the run's records as a page and as Markdown."""
+    """Publish the run's records as a page and as Markdown, and give its lease back."""
+    asked = dict(locals())
     from pathlib import Path
 
-    from modelcar import report as stage
-    from modelcar import run_summary
-    from modelcar.task import root, run_id
+    from modelcar.tasks.report import Asked, make
 
-    stages = run_summary.read(root(workdir), run_id())
-    run = run_summary.summary(model_name, model_version, stages)
-    Path(page.path).write_text(stage.html(run), encoding="utf-8")
-    Path(summary.path).write_text(stage.markdown(run), encoding="utf-8")
+    shown = (Path(asked.pop("page").path), Path(asked.pop("summary").path))
+    make(Asked(**asked), *shown)

@@ -5,6 +5,7 @@ ModelCarError                 exit 1
 │   ├── CatalogError          a catalog or site file
 │   └── ReferenceError_       an image reference or a model URI
 ├── ServerError               a server's answer, or none (status, whether it may pass)
+│   └── PipelinesError        the Data Science Pipelines server, or a run on it
 ├── SourceError               the model's source: Hub or folder
 │   ├── HubError              the Hub, a ServerError
 │   ├── SelectionError        the listing has no weight set that may be chosen
@@ -16,6 +17,7 @@ ModelCarError                 exit 1
 │   └── DriftError            a version that points at another digest
 ├── DeployError               the cluster or the inference service
 └── PreflightError            what a run needs is missing, a line each
+Stopped                       exit 143: the process was told to end
 """
 
 from typing import ClassVar
@@ -54,6 +56,10 @@ class ServerError(ModelCarError):
     ) -> None:
         super().__init__(what, why, remedy)
         self.status, self.may_pass, self.retry_after = status, may_pass, retry_after
+
+
+class PipelinesError(ServerError):
+    """The pipelines server refused, cannot be reached, or says that a run failed."""
 
 
 class UsageError(ModelCarError):
@@ -116,3 +122,14 @@ class DeployError(ModelCarError):
 
 class PreflightError(ModelCarError):
     """What a run needs is missing, a line each; nothing has moved."""
+
+
+class Stopped(KeyboardInterrupt):
+    """The process was told to end (SIGTERM): no error, and nothing that may be passed over."""
+
+    exit_code: ClassVar[int] = 143
+    what, why = "this task", "it was stopped: the run was cancelled, or its pod evicted"
+    remedy = "run it again: it goes on where it stopped"
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}; {self.remedy}"

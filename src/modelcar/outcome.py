@@ -15,6 +15,12 @@ def plan(made: Plan) -> str:
     )
 
 
+def chosen(made: Plan) -> str:
+    """Say in one line what is chosen, before any target was asked."""
+    total = size(sum(file.size for file in made.files))
+    return f"{len(made.files)} files in {len(made.layers)} layers, {total}"
+
+
 def build(built: BuiltImage) -> str:
     """Say what a build did in one line."""
     if not built.changed:

@@ -1,13 +1,15 @@
 """The pipeline's parameters, all text, as the values that the stages take."""
 
+import shlex
 from typing import Final
 
 from modelcar import trust
 from modelcar.errors import UsageError
 from modelcar.names import dns_name, image_tag
 from modelcar.oci.reference import TagReference, parse_tag
-from modelcar.values import Model, ModelSource, Serving
+from modelcar.values import FileRules, Model, ModelSource, Serving
 
+_ALL: Final = FileRules()
 INTERNAL: Final = "image-registry.openshift-image-registry.svc:5000"
 
 
@@ -18,6 +20,7 @@ def model(
     model_version: str,
     description: str = "",
     serving: Serving | None = None,
+    rules: FileRules = _ALL,
 ) -> Model:
     """Return the model that the parameters name; raise ReferenceError_ or UsageError.
 
@@ -27,7 +30,22 @@ def model(
     if source.kind == "hf" and revision:
         source = source.at(revision)
     name = model_name or source.location.rpartition("/")[2]
-    return Model(dns_name(name), model_version, source, description, serving=serving or Serving())
+    return Model(dns_name(name), model_version, source, description, rules, serving or Serving())
+
+
+def rules(include: str, exclude: str, allow_pickle: str) -> FileRules:
+    """Return which files are taken: patterns as a shell takes them; raise UsageError."""
+    chosen = (words("include", include), words("exclude", exclude))
+    return FileRules(*chosen, switch("allow_pickle", allow_pickle))
+
+
+def words(name: str, text: str) -> tuple[str, ...]:
+    """Return the words of a parameter as a shell reads them; raise UsageError."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        remedy = "write them as a shell takes them"
+        raise UsageError(f"parameter {name}", f"{text!r}: {error}", remedy) from error
 
 
 def target(registry: str, namespace: str, model: Model, commit: str) -> TagReference:

@@ -1,5 +1,7 @@
 """What a run would do: the commit, the files, the layers, and the bytes that would move."""
 
+import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +9,12 @@ from functools import cache
 from pathlib import Path
 
 from modelcar import folder, weights
-from modelcar.errors import ImageError
+from modelcar.errors import ImageError, SourceError
 from modelcar.facts import facts
 from modelcar.hub import Hub
 from modelcar.oci import layer
 from modelcar.reuse import bytes_of
-from modelcar.values import Model, ModelSource, Plan, PlannedLayer, SourceFile
+from modelcar.values import Digest, Model, ModelSource, Plan, PlannedLayer, SourceFile
 from modelcar.wording import size
 from modelcar.workfolder import KnownLayers, WorkFolder
 
@@ -53,6 +55,24 @@ def make(model: Model, work: WorkFolder, hub: Hub, max_layer: int = 0) -> Plan:
         warnings=selection.warnings,
         facts=facts([file.path for file in selection.files], text),
     )
+
+
+def choice(plan: Plan) -> Digest:
+    """Return the sha256 of what is chosen: the source, its commit, each file and its checksum.
+
+    It says nothing of what was built before, so that two plans of one commit agree anywhere.
+    """
+    files = [(file.path, file.size, file.checksum) for file in plan.files]
+    text = json.dumps([plan.source.uri, plan.commit, files])
+    return Digest(hashlib.sha256(text.encode()).hexdigest())
+
+
+def hold(plan: Plan, expected: str) -> None:
+    """Raise SourceError where another choice of files than the `expected` was planned before."""
+    if expected and str(choice(plan)) != expected:
+        what = f"{plan.source.uri} at {plan.commit}"
+        why = "its files are not those that were planned"
+        raise SourceError(what, why, "start a new run: the commit's files changed meanwhile")
 
 
 def warn(plan: Plan) -> None:

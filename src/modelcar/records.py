@@ -7,14 +7,14 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from modelcar import atomic
-from modelcar.errors import ModelCarError, UsageError
+from modelcar.errors import ModelCarError, Stopped, UsageError
 from modelcar.values import StageRecord, Status, to_json
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ class Handle:
     status: Status = "succeeded"
     detail: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+    record: StageRecord | None = None
+    """The record that was written, once the stage has ended well."""
 
     def done(self, result: Any, detail: str = "") -> None:
         """Record what the stage returned: a value, or a mapping."""
@@ -49,28 +51,44 @@ class Handle:
         self.result = told if isinstance(told, dict) else {}
 
 
-class RunRecorder:
-    """Writes the records of one run; safe for several pods that each run one stage."""
+Keep = Callable[[StageRecord], None]
 
-    def __init__(self, folder: Path, run_id: str) -> None:
-        self.folder = place(folder, run_id)
+
+class RunRecorder:
+    """Writes the records of one run; safe for several pods that each run one stage.
+
+    Without a `folder` it writes none. `told` hears of each stage that has ended.
+    """
+
+    def __init__(self, folder: Path | None, run_id: str, told: Keep = lambda record: None) -> None:
+        self.folder = place(folder, run_id) if folder else None
+        self._told = told
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Handle]:
         """Record the stage `name` around its work; an error is recorded and raised again."""
         record = StageRecord(name, "running", time.time())
         began = time.monotonic()
-        self._write(record)
+        self.write(record)
         handle = Handle()
         try:
             yield handle
         except BaseException as error:
             self._write_failure(_failed(record, error, time.monotonic() - began), error)
             raise
-        seconds = time.monotonic() - began
-        self._write(replace(record, seconds=seconds, **vars(handle)))
+        told = {"status": handle.status, "detail": handle.detail, "result": handle.result}
+        handle.record = replace(record, seconds=time.monotonic() - began, **told)
+        self.put(handle.record)
 
-    def _write(self, record: StageRecord) -> None:
+    def put(self, record: StageRecord) -> None:
+        """Write the record of a stage that has ended; raise ModelCarError where that fails."""
+        self._told(record)
+        self.write(record)
+
+    def write(self, record: StageRecord) -> None:
+        """Write a record where there is a folder; raise ModelCarError where that fails."""
+        if self.folder is None:
+            return
         path = self.folder / _file_name(record.name)
         text = json.dumps(to_json(record), indent=1, sort_keys=True) + "\n"
         try:
@@ -83,7 +101,7 @@ class RunRecorder:
 
     def _write_failure(self, record: StageRecord, error: BaseException) -> None:
         try:
-            self._write(record)
+            self.put(record)
         except ModelCarError as second:
             # The stage's own error matters more than that its record could not be written.
             log.error("%s", second)
@@ -106,7 +124,7 @@ def _file_name(stage: str) -> str:
 
 
 def _failed(record: StageRecord, error: BaseException, seconds: float) -> StageRecord:
-    if isinstance(error, ModelCarError):
+    if isinstance(error, ModelCarError | Stopped):
         parts = {"what": error.what, "why": error.why, "remedy": error.remedy}
         return replace(record, status="failed", seconds=seconds, error=str(error), result=parts)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

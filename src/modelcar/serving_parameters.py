@@ -1,12 +1,11 @@
 """The pipeline's parameters of serving, all text, as the settings of a model."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from modelcar import quantity
+from modelcar import parameters, quantity
 from modelcar.errors import DeployError, UsageError
 from modelcar.values import Serving
 
@@ -35,6 +34,8 @@ def serving(
     tolerations: str,
     hardware_profile: str,
     pull_secret: str,
+    route: str = "true",
+    auth: str = "true",
 ) -> Serving:
     """Return the serving settings; raise UsageError naming the parameter that cannot be read."""
     gpus = _number("gpu_count", gpu_count)
@@ -46,11 +47,13 @@ def serving(
         node_selector=_selector(node_selector_label),
         tensor_parallel_size=_number("tensor_parallel_size", tensor_parallel_size or str(gpus)),
         max_model_len=_number("max_model_len", max_model_len or "0"),
-        args=_arguments(vllm_args),
+        args=parameters.words("vllm_args", vllm_args),
         runtime=serving_runtime or Serving().runtime,
         tolerations=_tolerations(tolerations),
         hardware_profile=hardware_profile,
         pull_secret=pull_secret,
+        route=parameters.switch("route", route),
+        auth=parameters.switch("auth", auth),
     )
 
 
@@ -68,14 +71,6 @@ def _number(name: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise UsageError(f"parameter {name}", f"{text!r} is not a whole number", "write digits")
     return int(text)
-
-
-def _arguments(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        remedy = "write them as a shell takes them"
-        raise UsageError("parameter vllm_args", f"{text!r}: {error}", remedy) from error
 
 
 def _quantity(name: str, text: str) -> str:

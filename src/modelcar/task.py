@@ -2,13 +2,16 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Final, NoReturn
 
-from modelcar.errors import ModelCarError, UsageError
+from modelcar import termination
+from modelcar.errors import ModelCarError, Stopped, UsageError
 from modelcar.records import Handle, RunRecorder
 
 RUN_ID: Final = "MODELCAR_RUN_ID"
@@ -32,22 +35,43 @@ def root(workdir: str) -> Path:
     return path
 
 
+def recorder(workdir: str) -> RunRecorder:
+    """Return what records this run in the work folder, or for the pod alone without one."""
+    return RunRecorder(root(workdir) if workdir else None, run_id(), termination.leave)
+
+
 @contextmanager
 def task(name: str, workdir: str) -> Iterator[Handle]:
-    """Run one stage: with its record in the work folder, and an exit code at the end.
+    """Run one stage with its record: in the pod, and in the work folder of a task that has one.
 
-    The log goes to standard error. An error of ours ends the process with its code and one line,
-    since the log of a failed task is all that a user can see of it.
+    An error ends the process as `spoken` has it.
     """
-    _log()
-    try:
-        with RunRecorder(root(workdir), run_id()).stage(name) as stage:
+    with spoken(name):
+        with recorder(workdir).stage(name) as stage:
             yield stage
         log.info("%s %s: %s", name, stage.status, stage.detail)
-    except ModelCarError as error:
+
+
+@contextmanager
+def spoken(name: str) -> Iterator[None]:
+    """Log to standard error; an error of ours ends the process with its code and one line.
+
+    The log of a failed task is all that a user can see of it.
+    """
+    _log()
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield
+    except (ModelCarError, Stopped) as error:
         notes = getattr(error, "__notes__", ())
         log.error("%s failed: %s", name, "\n  ".join([str(error), *notes]))
         sys.exit(error.exit_code)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Stopped
 
 
 def _log() -> None:

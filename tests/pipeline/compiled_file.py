@@ -14,6 +14,8 @@ from components._embedding import unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "compiled" / "modelcar.yaml"
+OVERLAPPED = ROOT / "compiled" / "modelcar-overlapped.yaml"
+EVERY = sorted(SHIPPED.parent.glob("*.yaml"))
 _ARCHIVE = re.compile(r"__KFP_EMBEDDED_ARCHIVE_B64 = '([^']*)'")
 _INSTALL = re.compile(r"python3 -m pip install (.*?) +&&")
 _QUOTED = re.compile(r"'([^']+)'")

@@ -14,20 +14,20 @@ LAYERS = {
     "ground": "errors values atomic formats images names parallel quantity retries wording",
     "settings": """
         catalog checksums cluster connections entry facts faults gpu gpu_types journal kept_upload
-        listing look mentions model_shape
-        oci.reference packing parameter_count parameters progress pushed ranged records remote_code
-        safetensors serving_parameters site skopeo_copy stamps trust vllm_arguments weights
+        lease listing look mentions model_shape oci.reference packing parameter_count parameters
+        pipeline_arguments progress pushed ranged records remote_code room run_pods safetensors
+        serving_parameters site skopeo_copy stamps termination trust vllm_arguments weights
         workfolder
     """,
     "parts": "folder hub model_registry oci serving skopeo",
     "stages": """
-        bases bootstrap build deployment download earlier_images fitting image_fit mirrored outcome
-        page plan preflight prepare prune publish push register registration report retention reuse
-        run run_summary supply task timeline trusted
+        bases bootstrap build deployment download dsp earlier_images fitting image_fit mirrored
+        outcome page plan plan_page preflight prepare prune publish push register report
+        retention reuse run run_summary supply task tasks timeline trusted
     """,
     "commands": """
-        cli cli_bootstrap cli_json cli_model_registry cli_options cli_packing cli_preflight
-        cli_prune cli_serving terminal
+        cli cli_bootstrap cli_dsp cli_dsp_lines cli_dsp_options cli_json cli_model_registry
+        cli_options cli_packing cli_preflight cli_prune cli_serving terminal
     """,
 }
 ORDER = tuple(LAYERS)
@@ -119,7 +119,7 @@ def test_errors_stand_on_nothing_and_values_on_errors() -> None:
 MAY = {
     "modelcar": {"modelcar"},
     "components": {"components", "modelcar"},
-    "pipelines": {"components", "modelcar"},
+    "pipelines": {"components", "modelcar", "pipelines"},
     "scripts": {"components", "modelcar", "pipelines", "scripts", "tests"},
 }
 
@@ -130,8 +130,14 @@ def test_packages_know_only_those_below_them(module: str) -> None:
     assert ours <= MAY[top(module)]
 
 
-def test_the_library_does_not_know_kfp() -> None:
-    assert [name for name in LIBRARY if any(top(other) == "kfp" for other in imports(name))] == []
+KFP = {"kfp", "kfp_server_api"}
+
+
+def test_only_what_speaks_to_a_pipelines_server_knows_kfp_and_imports_it_late() -> None:
+    knowing = [name for name in LIBRARY if KFP & {top(other) for other in imports(name)}]
+    assert {place(name) for name in knowing} == {"dsp"}
+    early = [name for name in knowing if KFP & {top(o) for o in imports(name, not_at_once)}]
+    assert early == []
 
 
 COMPONENTS = [name for name in MODULES if top(name) == "components"]
@@ -175,6 +181,7 @@ def test_what_a_component_carries_needs_neither_catalog_nor_pydantic(module: str
 HEAVY = {"huggingface_hub", "kubernetes", "mr_openapi", "aiohttp", "rich", "jinja2", "tqdm", "yaml"}
 # These import them at their head, since they are imported late themselves.
 BEHIND = {
+    "modelcar.dsp.live": {"rich"},
     "modelcar.model_registry.client": {"aiohttp", "mr_openapi"},
     "modelcar.terminal": {"rich"},
 }

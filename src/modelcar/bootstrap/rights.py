@@ -52,7 +52,12 @@ RIGHTS: Final = (
     Right(_KSERVE, "servingruntimes", ("create",), "deploy: make it from the template"),
     Right(_KSERVE, "servingruntimes", ("list", "delete"), "undeploy: delete the one made"),
     Right("apps", "deployments", ("get",), "deploy, diagnose: is it rolled out"),
-    Right("", "pods", ("list",), "deploy, diagnose: node, containers; --pre-pull"),
+    Right(
+        "",
+        "pods",
+        ("list",),
+        "deploy, diagnose: node, containers; --pre-pull; report: tasks that left no record",
+    ),
     Right("", "pods", ("create", "delete", "watch"), "deploy --pre-pull: pods that pull"),
     Right("", "pods/log", ("get",), "deploy, diagnose: why a container ended"),
     Right("", "events", ("list",), "deploy, diagnose: why a pod is not created"),
@@ -65,7 +70,13 @@ RIGHTS: Final = (
     ),
     Right(IMAGES, "imagestreams", ("get", "create"), "build: the first push makes the stream"),
     Right(IMAGES, "imagestreams/layers", ("get", "update"), "build, mirror: pull and push"),
-    Right("", "persistentvolumeclaims", ("get",), "preflight: is it bound and large enough"),
+    Right(
+        "",
+        "persistentvolumeclaims",
+        ("get", "update"),
+        "plan, report: is it bound and large enough; the lease of a run",
+    ),
+    Right("argoproj.io", "workflows", ("list",), "plan: does the run that has the lease go on"),
     Right("", "nodes", ("list",), "deploy: fit, spare GPUs, --pre-pull", "cluster"),
     Right("", "pods", ("list",), "deploy: which GPUs are spare", "cluster"),
     Right(

@@ -36,6 +36,11 @@ class Connection:
             remedy = "write it again in MODEL_REGISTRY_TOKEN or in the secret"
             raise UsageError("the model registry's token", why, remedy)
 
+    @property
+    def name(self) -> str:
+        """The Model Registry's name, by the address of its Route (`NAME-rest.`) or Service."""
+        return (_split(self.url).hostname or "").partition(".")[0].removesuffix("-rest")
+
 
 def configured(
     url: str,

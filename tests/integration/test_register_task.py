@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from modelcar import registration
 from modelcar.hub import Hub
-from modelcar.plan import make
-from modelcar.registration import Asked
+from modelcar import plan
+from modelcar.tasks.register import Asked, Registered, make
 from modelcar.values import ImageFacts, Model, ModelSource, to_json
 from modelcar.workfolder import WorkFolder
 from tests.byte_path import REPO, tiny
@@ -25,7 +24,7 @@ URL = "https://tiny.example"
 def asked(tmp_path: Path) -> Asked:
     work = WorkFolder(tmp_path)
     with HubServer({REPO: tiny()}) as hub:
-        made = make(Model("tiny", "1.0", ModelSource.parse(f"hf://{REPO}")), work, Hub(hub.url))
+        made = plan.make(Model("tiny", "1.0", ModelSource.parse(f"hf://{REPO}")), work, Hub(hub.url))
     assert made.commit
     facts = ImageFacts(made.commit, 3, 4_000_000_000, {"license": "apache-2.0"})
     return Asked(
@@ -33,7 +32,10 @@ def asked(tmp_path: Path) -> Asked:
         commit=made.commit,
         model_name="tiny",
         model_version="1.0",
-        description="",
+        include="",
+        exclude="",
+        allow_pickle="false",
+        model_description="",
         plan_sha256=str(work.save(made)),
         reference=f"quay.example/models/tiny@{DIGEST}",
         image_facts=json.dumps(to_json(facts)),
@@ -42,6 +44,9 @@ def asked(tmp_path: Path) -> Asked:
         follow="false",
         run_name="nightly",
         workdir=str(tmp_path),
+        mirror_destination="docker://quay.example/mirror/tiny:1.0",
+        mirror_digest=DIGEST,
+        endpoint="",
     )
 
 
@@ -54,15 +59,24 @@ def record(asked: Asked, name: str) -> dict[str, str]:
 def test_what_answers_is_recorded_at_its_version_once(asked: Asked) -> None:
     with ModelRegistryServer() as server:
         there = replace(asked, model_registry_url=server.url)
-        ids = registration.register(there, "quay.example/mirror/tiny@" + DIGEST)
-        assert registration.verify(there, URL) == ids
+        registered = make(there)
+        assert make(replace(there, endpoint=URL)) == registered
         writes = len(server.writes)
-        assert registration.verify(there, URL) == ids
+        assert make(replace(there, endpoint=URL)) == registered
         assert len(server.writes) == writes
         model, version, artifact = one_of_each(server)
 
     found = properties(version)
-    assert ids == (model["id"], version["id"])
+    assert registered.ids == (model["id"], version["id"])
+    assert registered.uri == artifact["uri"] == f"oci://quay.example/models/tiny@{DIGEST}"
+    # The dashboard makes a link of these.
+    assert registered.link == {
+        "registeredModelId": model["id"],
+        "modelVersionId": version["id"],
+        "registeredModelName": "tiny",
+        "modelVersionName": "1.0",
+        "modelRegistryName": "127",
+    }
     assert (found["verified_url"], found["verified_digest"]) == (URL, DIGEST)
     assert (found["mirror"], found["tasks"]) == (
         f"quay.example/mirror/tiny@{DIGEST}",
@@ -77,10 +91,10 @@ def test_what_answers_is_recorded_at_its_version_once(asked: Asked) -> None:
 def test_a_manifest_is_no_endpoint(asked: Asked) -> None:
     with ModelRegistryServer() as server:
         there = replace(asked, model_registry_url=server.url)
-        registration.register(there, "")
+        make(there)
         writes = len(server.writes)
         path = f"{asked.workdir}/inferenceservice.yaml"
-        assert registration.verify(there, path) == ("", "")
+        assert make(replace(there, endpoint=path)) == Registered()
         assert len(server.writes) == writes
 
     told = record(asked, "verify")
@@ -88,8 +102,8 @@ def test_a_manifest_is_no_endpoint(asked: Asked) -> None:
 
 
 def test_without_a_model_registry_both_are_skipped(asked: Asked) -> None:
-    assert registration.register(asked, "") == ("", "")
-    assert registration.verify(asked, URL) == ("", "")
+    assert make(asked) == Registered()
+    assert make(replace(asked, endpoint=URL)) == Registered()
     assert record(asked, "register")["detail"] == "no model registry is named"
     assert record(asked, "verify")["detail"] == "nothing was registered"
 
@@ -99,7 +113,7 @@ def test_a_switch_that_is_neither_is_one_line(
 ) -> None:
     with ModelRegistryServer() as server, pytest.raises(SystemExit) as caught:
         wrong = replace(asked, model_registry_url=server.url, follow="perhaps")
-        registration.register(wrong, "")
+        make(wrong)
 
     assert caught.value.code == 2
     assert "parameter follow: 'perhaps' is neither; write true or false" in caplog.text
