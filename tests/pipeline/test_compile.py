@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.compiled_file import ROOT, SHIPPED, CompiledPipeline
+from tests.pipeline.compiled_file import EVERY, ROOT, SHIPPED, CompiledPipeline
 
-SOURCES = ("components", "pipelines", "scripts", "src", "constraints.txt")
+SOURCES = ("components", "models", "pipelines", "scripts", "src", "constraints.txt")
 RUNTIME = f"registry.example.com/team/modelcar@sha256:{'ab' * 32}"
 
 
@@ -50,17 +50,25 @@ def test_shipped_file_is_what_the_sources_give_anywhere(copied: Path, tmp_path: 
     done = compile_in(copied, "--out", str(out), cwd=tmp_path, PYTHONHASHSEED="7")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    made = (out / "modelcar.yaml").read_text(encoding="utf-8")
-    assert made == SHIPPED.read_text(encoding="utf-8"), "run `make compile`"
+    made = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
+    assert made == {path.name: path.read_text(encoding="utf-8") for path in EVERY}, "make compile"
 
 
 def test_check_tells_a_file_that_is_out_of_date(copied: Path, tmp_path: Path) -> None:
+    for path in EVERY:
+        shutil.copyfile(path, tmp_path / path.name)
     stale = tmp_path / "modelcar.yaml"
     stale.write_text(SHIPPED.read_text(encoding="utf-8") + "\n")
+    (tmp_path / "mistral-24b.yaml").rename(tmp_path / "mistral-23b.yaml")
     before = stale.read_bytes()
+
     done = compile_in(copied, "--check", "--out", str(tmp_path))
+
     assert done.returncode == 1
-    assert done.stderr == "modelcar.yaml is not what the sources give; run `make compile`\n"
+    assert done.stderr == (
+        "not what the sources give: modelcar.yaml, mistral-24b.yaml, mistral-23b.yaml;"
+        " run `make compile`, and remove what is old\n"
+    )
     assert stale.read_bytes() == before
 
 
@@ -76,7 +84,8 @@ def test_runtime_image_leaves_nothing_to_embed_or_install(copied: Path, tmp_path
         assert "pip install" not in executor.text
         assert executor.container["image"] == RUNTIME
         assert executor.kubernetes == original.kubernetes
-        assert executor.environment == original.environment
+        of_pip = {"PIP_CACHE_DIR"}
+        assert executor.environment.keys() == original.environment.keys() - of_pip
     assert made.tasks == shipped.tasks
     assert made.parameters == shipped.parameters
 
@@ -96,14 +105,18 @@ def test_a_site_names_the_images_and_variables_go_to_every_task(
         for kind in ("base", "python", "skopeo")
     }
     site = tmp_path / "site.yaml"
-    site.write_text(json.dumps({"images": named}))
+    places = {"oci_registry": "quay.internal/models", "namespace": "models", "pvc": "large"}
+    site.write_text(json.dumps({"images": named, **places}))
     proxy = ("--env", "HTTPS_PROXY=http://proxy.internal:3128", "--env", "NO_PROXY=.internal")
 
     done = compile_in(copied, "--site", str(site), *proxy, "--out", str(tmp_path / "out"))
 
     assert done.returncode == 0, done.stderr
     made = CompiledPipeline(tmp_path / "out/modelcar.yaml")
-    assert made.parameters["base_image"]["defaultValue"] == named["base"]
+    shown = {name: one["defaultValue"] for name, one in made.parameters.items()}
+    assert shown["base_image"] == named["base"]
+    assert (shown["registry"], shown["namespace"]) == ("quay.internal/models", "models")
+    assert shown["pvc_name"] == "large"
     for name, executor in made.executors.items():
         kind = "skopeo" if name == "mirror" else "python"
         assert executor.container["image"] == named[kind]

@@ -10,21 +10,37 @@ from google.protobuf import json_format
 from kfp import components
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2 as spec
+from kubernetes.utils import parse_quantity
 
-from modelcar import skopeo_copy
-from tests.pipeline.compiled_file import SHIPPED, CompiledPipeline, Executor
+from modelcar import catalog, pipeline_arguments, skopeo_copy
+from tests.pipeline.compiled_file import (
+    EVERY,
+    OVERLAPPED,
+    ROOT,
+    SHIPPED,
+    CompiledPipeline,
+    Executor,
+)
 
-PIPELINE = CompiledPipeline(SHIPPED)
+PIPELINE, OTHER = CompiledPipeline(SHIPPED), CompiledPipeline(OVERLAPPED)
 STAGES = ["build", "deploy", "download", "mirror", "plan", "register", "report"]
 TASKS = sorted([*STAGES, "register-2"])
-PYTHON_STAGES = [name for name in STAGES if name != "mirror"]
+EXECUTORS = {**OTHER.executors, **PIPELINE.executors}
+EVERY_TASK = {**OTHER.tasks, **PIPELINE.tasks}
+MODELS = sorted((ROOT / "models").glob("*.yaml"))
 IMAGE = re.compile(r"[a-z0-9.-]+\.[a-z]+/[\w./-]+(:[\w.-]+)?@sha256:[0-9a-f]{64}")
+ENDS = ("Request", "Limit")
 SECRETS = {
     "build": ["registry-auth"],
     "download": ["huggingface-token", "registry-auth"],
     "mirror": ["registry-auth"],
     "plan": ["huggingface-token"],
     "register": ["model-registry-config"],
+    "transfer": ["huggingface-token", "registry-auth"],
+}
+# Without them a task is at once refused or never placed by a namespace's quota.
+AMOUNTS = {
+    *("resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"),
 }
 
 
@@ -46,27 +62,47 @@ def types(value: Any) -> Iterator[str]:
             yield from types(part)
 
 
-@pytest.fixture(params=STAGES)
+@pytest.fixture(params=EXECUTORS)
 def stage(request: pytest.FixtureRequest) -> Executor:
-    return PIPELINE.executors[request.param]
+    return EXECUTORS[request.param]
 
 
-@pytest.fixture(params=PYTHON_STAGES)
-def python_stage(request: pytest.FixtureRequest) -> Executor:
-    return PIPELINE.executors[request.param]
-
-
-def test_a_server_that_refuses_unknown_fields_takes_it() -> None:
-    pipeline, platform = PIPELINE.documents
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+def test_a_server_that_refuses_unknown_fields_takes_it(path: Path) -> None:
+    pipeline, platform = CompiledPipeline(path).documents
     json_format.ParseDict(pipeline, spec.PipelineSpec())
     deployment = pipeline["deploymentSpec"]
     json_format.ParseDict(deployment, spec.PipelineDeploymentConfig())
     json_format.ParseDict(platform, spec.PlatformSpec())
 
     assert pipeline["schemaVersion"] == "2.1.0"
-    assert components.load_component_from_file(str(SHIPPED)).name == "modelcar"
+    loaded = components.load_component_from_file(str(path))
+    assert loaded.name == pipeline["pipelineInfo"]["name"]
+
+
+def test_the_graph_has_a_task_a_stage() -> None:
     assert sorted(PIPELINE.executors) == STAGES
     assert sorted(PIPELINE.tasks) == TASKS
+    streams = {*TASKS, "transfer"} - {"download", "build"}
+    assert OTHER.tasks.keys() == streams
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_model_of_the_catalog_has_a_file_with_its_values(path: Path) -> None:
+    model = catalog.load(path)
+    made = CompiledPipeline(SHIPPED.parent / f"{model.name}.yaml")
+
+    defaults = {name: one["defaultValue"] for name, one in made.parameters.items()}
+    shipped = {name: one["defaultValue"] for name, one in PIPELINE.parameters.items()}
+    assert defaults == {**shipped, **pipeline_arguments.of_model(model)}
+    assert made.executors == PIPELINE.executors
+    assert made.tasks == PIPELINE.tasks
+    assert made.documents[0]["pipelineInfo"]["name"] == f"modelcar-{model.name}"
+
+
+def test_no_file_is_left_of_a_model_that_is_gone() -> None:
+    names = {"modelcar", "modelcar-overlapped", *(catalog.load(path).name for path in MODELS)}
+    assert {path.stem for path in EVERY} == names
 
 
 def test_kubernetes_configuration_has_no_unknown_field(stage: Executor) -> None:
@@ -95,9 +131,9 @@ def test_pipeline_parameter_is_text_with_a_default_and_a_description(name: str) 
     assert parameter["description"].endswith(".")
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", EVERY_TASK)
 def test_task_is_never_cached_and_tried_again(name: str) -> None:
-    task = PIPELINE.tasks[name]
+    task = EVERY_TASK[name]
     assert task["cachingOptions"] == {}
     assert task["retryPolicy"]["maxRetryCount"] >= 1
 
@@ -116,9 +152,17 @@ def test_report_runs_whatever_became_of_the_others() -> None:
     assert task["dependentTasks"] == ["exit-handler-1"]
 
 
-@pytest.mark.parametrize("name", STAGES)
+def test_stage_says_what_it_takes_of_a_node(stage: Executor) -> None:
+    resources = stage.container["resources"]
+    assert resources.keys() >= AMOUNTS
+    for kind in ("Cpu", "Memory"):
+        asked, most = (parse_quantity(resources[f"resource{kind}{end}"]) for end in ENDS)
+        assert 0 < asked <= most
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
 def test_stage_sees_only_its_own_secrets_as_optional_files(name: str) -> None:
-    mounts = PIPELINE.executors[name].kubernetes.get("secretAsVolume", [])
+    mounts = EXECUTORS[name].kubernetes.get("secretAsVolume", [])
     assert sorted(mount["secretName"] for mount in mounts) == SECRETS.get(name, [])
     for mount in mounts:
         assert mount["optional"] is True
@@ -129,26 +173,37 @@ def test_stage_sees_only_its_own_secrets_as_optional_files(name: str) -> None:
 def test_variables_are_paths_of_a_mount_and_the_run_id(stage: Executor) -> None:
     kinds = ("secretAsVolume", "configMapAsVolume")
     folders = {mount["mountPath"] for kind in kinds for mount in stage.kubernetes.get(kind, ())}
+    folders |= {mount["mountPath"] for mount in stage.kubernetes.get("pvcMount", ())}
     known = {"HF_TOKEN_PATH", "REGISTRY_AUTH_FILE", "MODELCAR_CA_BUNDLE", "SSL_CERT_DIR"}
+    known |= {"PIP_CACHE_DIR"}
     assert stage.environment.keys() <= known
     for value in stage.environment.values():
-        places = {value, str(Path(value).parent), value.partition(":")[0]}
+        places = {value, *map(str, Path(value).parents), value.partition(":")[0]}
         assert places & folders
     path = "metadata.labels['pipeline/runid']"
     assert stage.kubernetes["fieldPathAsEnv"] == [{"name": "MODELCAR_RUN_ID", "fieldPath": path}]
 
 
-@pytest.mark.parametrize("name", [name for name in STAGES if name != "report"])
+@pytest.mark.parametrize("name", [name for name in EXECUTORS if name != "report"])
 def test_what_connects_trusts_whom_the_cluster_trusts(name: str) -> None:
-    (mount,) = PIPELINE.executors[name].kubernetes["configMapAsVolume"]
+    (mount,) = EXECUTORS[name].kubernetes["configMapAsVolume"]
     assert (mount["configMapName"], mount["optional"]) == ("odh-trusted-ca-bundle", True)
-    assert PIPELINE.executors[name].environment["MODELCAR_CA_BUNDLE"] == mount["mountPath"]
+    assert EXECUTORS[name].environment["MODELCAR_CA_BUNDLE"] == mount["mountPath"]
 
 
-def test_volume_is_the_one_that_the_parameter_names(python_stage: Executor) -> None:
-    (mount,) = python_stage.kubernetes["pvcMount"]
+@pytest.mark.parametrize("name", [name for name in EXECUTORS if name not in ("plan", "mirror")])
+def test_volume_is_the_one_that_the_parameter_names(name: str) -> None:
+    (mount,) = EXECUTORS[name].kubernetes["pvcMount"]
     assert mount["pvcNameParameter"]["componentInputParameter"].endswith("pvc_name")
     assert PIPELINE.parameters["workdir"]["defaultValue"].startswith(f"{mount['mountPath']}/")
+    # What pip fetches is kept there from one run to the next.
+    assert EXECUTORS[name].environment["PIP_CACHE_DIR"].startswith(f"{mount['mountPath']}/")
+
+
+@pytest.mark.parametrize("name", ["plan", "mirror"])
+def test_what_needs_no_volume_waits_for_none(name: str) -> None:
+    assert "pvcMount" not in EXECUTORS[name].kubernetes
+    assert "PIP_CACHE_DIR" not in EXECUTORS[name].environment
 
 
 def test_image_is_pinned_by_digest(stage: Executor) -> None:
@@ -168,8 +223,8 @@ def test_mirror_is_skopeo_without_a_shell() -> None:
 
 
 def test_it_names_no_machine_and_no_package_host() -> None:
-    assert len(PIPELINE.plain) < 70_000
-    every = [PIPELINE.plain, *(text for name in PYTHON_STAGES for text in _sources(name))]
+    assert len(PIPELINE.plain) < 75_000
+    every = [PIPELINE.plain, *(text for name in EXECUTORS for text in _sources(name))]
     for text in every:
         assert not re.search(r"(?<![\w.~])/(root|home|Users|work|tmp)/", text)
         assert not re.search(r"pypi|index-url|find-links|trusted-host", text)
@@ -178,4 +233,5 @@ def test_it_names_no_machine_and_no_package_host() -> None:
 
 
 def _sources(name: str) -> list[str]:
-    return list(PIPELINE.executors[name].sources.values())
+    executor = EXECUTORS[name]
+    return list(executor.sources.values()) if executor.embedded else []
