@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ VARIABLE: Final = "MODELCAR_TERMINATION_LOG"
 _USUAL: Final = "/dev/termination-log"
 # Kubernetes keeps 4096 bytes of a container's; one task may leave two records.
 _MOST: Final = 2000
+_LIMITS: Final = (600, 200, 60, 0)
 _KEPT: Final = ("what", "why", "remedy", "name", "digest", "uri", "url", "path", "commit")
 
 
@@ -26,7 +28,7 @@ def leave(record: StageRecord) -> None:
     if not path.is_file():
         return
     with suppress(OSError), path.open("a", encoding="utf-8") as stream:  # a courtesy, no duty
-        stream.write(_line(record))
+        stream.write(_dumped(short(record)).decode() + "\n")
 
 
 def read(message: str) -> tuple[StageRecord, ...]:
@@ -35,27 +37,29 @@ def read(message: str) -> tuple[StageRecord, ...]:
 
 
 def short(record: StageRecord) -> dict[str, Any]:
-    """Return the record in JSON types, in less than two thousand bytes."""
-    told: dict[str, Any] = {**_told(record), "result": _brief(record.result)}
-    if len(json.dumps(told)) > _MOST:
-        told = {**_told(record), "result": {}, "error": record.error[:300]}
-    return told
+    """Return the record in JSON types, in less than two thousand bytes of JSON."""
+    return next(
+        told for limit in _LIMITS if len(_dumped(told := _cut(record, limit))) < _MOST or not limit
+    )
 
 
-def _told(record: StageRecord) -> dict[str, Any]:
-    told = to_json(record)
+def _cut(record: StageRecord, limit: int) -> dict[str, Any]:
+    """Return the record with what is kept of its result, its texts cut to a number of letters."""
+    told = to_json(replace(record, detail=record.detail[:limit], error=record.error[:limit]))
     assert isinstance(told, dict)  # noqa: S101  as every dataclass
-    return {**told, "detail": record.detail[:200], "error": record.error[:600]}
+    return {**told, "result": _kept(record.result, limit)}
 
 
-def _brief(result: Mapping[str, Any]) -> dict[str, Any]:
-    texts = {key: text for key, text in result.items() if key in _KEPT and isinstance(text, str)}
+def _kept(result: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    texts = {
+        key: text[:limit] for key, text in result.items() if key in _KEPT and isinstance(text, str)
+    }
     image = result.get("image")
-    return {**texts, "image": _brief(image)} if isinstance(image, Mapping) else texts
+    return {**texts, "image": _kept(image, limit)} if isinstance(image, Mapping) else texts
 
 
-def _line(record: StageRecord) -> str:
-    return json.dumps(short(record)) + "\n"
+def _dumped(told: dict[str, Any]) -> bytes:
+    return json.dumps(told, ensure_ascii=False).encode()
 
 
 def _record(line: str) -> StageRecord | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelcar import run_summary, task
+from modelcar import run_summary, task, termination
 from modelcar.errors import UsageError
 from modelcar.values import StageRecord
 
@@ -65,6 +65,33 @@ def test_a_fault_of_our_own_keeps_its_traceback_and_leaves_a_record(tmp_path: Pa
 def test_a_stage_that_is_killed_is_seen_as_running(tmp_path: Path) -> None:
     assert run(tmp_path, "os._exit(137)").returncode == 137
     assert record(tmp_path).status == "running"
+
+
+def test_a_task_that_is_told_to_end_says_so_and_goes_on_next_time(tmp_path: Path) -> None:
+    done = run(tmp_path, "import signal; os.kill(os.getpid(), signal.SIGTERM)")
+    assert (done.returncode, done.stdout) == (143, "")
+    why = "it was stopped: the run was cancelled, or its pod evicted"
+    assert done.stderr == (
+        f"build failed: this task: {why}; run it again: it goes on where it stopped\n"
+    )
+    found = record(tmp_path)
+    assert (found.status, found.result["why"]) == ("failed", why)
+
+
+def test_a_task_without_a_work_folder_leaves_its_record_to_the_pod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = tmp_path / "message"
+    message.touch()
+    monkeypatch.setenv(termination.VARIABLE, str(message))
+    program = PROGRAM.format('raise UsageError("plan", "it broke", "mend it")')
+    argv = [sys.executable, "-c", program, ""]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    (found,) = termination.read(message.read_text())
+    assert (found.name, found.status) == ("build", "failed")
+    assert found.result == {"what": "plan", "why": "it broke", "remedy": "mend it"}
+    assert [path.name for path in tmp_path.iterdir()] == ["message"]
 
 
 def test_a_work_folder_that_is_not_absolute_is_wrong_use() -> None:

@@ -1,0 +1,63 @@
+"""What a task leaves for its pod's status."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from modelcar import termination
+from modelcar.values import StageRecord
+
+RESULT = {
+    "image": {"name": "quay.io/models/tiny", "digest": "sha256:" + "a" * 64, "layers": [1, 2]},
+    "layers": [{"digest": "sha256:" + "b" * 64}] * 500,
+    "uri": "oci://quay.io/models/tiny",
+    "seconds": 3,
+}
+RECORD = StageRecord("build", "succeeded", 1.5, 2.0, "done", result=RESULT)
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "termination-log"
+    path.touch()
+    monkeypatch.setenv(termination.VARIABLE, str(path))
+    return path
+
+
+def test_what_is_left_is_read_again_without_what_is_long(file: Path) -> None:
+    termination.leave(RECORD)
+    termination.leave(StageRecord("register", "skipped", 2.0))
+
+    build, register = termination.read(file.read_text())
+
+    assert build.result == {
+        "image": {key: RESULT["image"][key] for key in ("name", "digest")},  # type: ignore[index]
+        "uri": RESULT["uri"],
+    }
+    assert (build.name, build.seconds, build.detail) == ("build", 2.0, "done")
+    assert (register.name, register.status) == ("register", "skipped")
+
+
+@pytest.mark.parametrize("letter", ["x", "\N{SNOWMAN}", '"', "\n"])
+def test_two_records_are_never_more_than_kubernetes_keeps(file: Path, letter: str) -> None:
+    long = letter * 5000
+    parts = {"what": long, "why": long, "remedy": long}
+    for name in ("mirror", "register"):
+        termination.leave(StageRecord(name, "failed", 1.0, error=long, detail=long, result=parts))
+    assert len(file.read_bytes()) <= 4096
+    assert [record.name for record in termination.read(file.read_text())] == ["mirror", "register"]
+
+
+def test_outside_a_pod_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "absent"
+    monkeypatch.setenv(termination.VARIABLE, str(path))
+    termination.leave(RECORD)
+    assert not path.exists()
+
+
+def test_a_line_that_is_no_record_is_passed_over() -> None:
+    good = json.dumps(termination.short(RECORD))
+    texts = ("", "Killed", "[]", "3", '{"name": "x"}')
+    for text in texts:
+        assert [one.name for one in termination.read(f"{text}\n{good}\n")] == ["build"]
