@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from benchmarks import changed, from_disk, from_hub, largest, machine, memory, unchanged, written
+from benchmarks import (
+    changed,
+    from_disk,
+    from_hub,
+    largest,
+    machine,
+    memory,
+    tasks,
+    unchanged,
+    written,
+)
 from benchmarks.peers import NOTES, Peers
 from benchmarks.results import Outcome, Report, markdown
 from benchmarks.runs import tell
@@ -20,6 +30,7 @@ CONTESTS: dict[str, Callable[[Stand], Outcome]] = {
     "memory": memory.run,
     "written": written.run,
     "405b": largest.run,
+    "tasks": tasks.run,
 }
 SOURCES = Path(__file__).parents[1] / "src"
 
