@@ -71,7 +71,8 @@ def _process(
     took: dict[str, Measured], home: Path, argv: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[int, str]:
     name = argv[-1] if "--function_to_execute" in argv else "mirror"
-    took.setdefault(name, measured := measure(argv, home, **environment))
+    measured = measure(argv, home, file_limit=0, **environment)
+    took.setdefault(name, measured)
     return 0, measured.said
 
 

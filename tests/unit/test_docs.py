@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-NAMED = re.compile(r"`(test_\w+)`(?: in `(test_\w+\.py)`)?")
+NAMED = re.compile(r"`(test_\w+)`(?:\s+in\s+`(test_\w+\.py)`)?")
 DEFINED = re.compile(r"^def (test_\w+)", re.MULTILINE)
 
 

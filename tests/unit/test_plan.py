@@ -1,7 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from modelcar import plan as planning
 from modelcar import reuse
 from modelcar.build import build
 from modelcar.errors import SelectionError, SourceError
@@ -127,3 +129,13 @@ def test_files_are_listed_with_their_sizes(model: Model, work: WorkFolder) -> No
     expected = [SourceFile(name, len(content)) for name, content in SMALL.items()]
     expected.insert(1, SourceFile("model.safetensors", LARGE))
     assert list(make(model, work).files) == expected
+
+
+def test_other_files_than_were_planned_are_refused(model: Model, work: WorkFolder) -> None:
+    made = make(model, work)
+    planning.hold(made, str(planning.choice(made)))
+    planning.hold(made, "")  # nothing was planned before: a folder on the volume
+    larger = replace(made.files[0], size=made.files[0].size + 1)
+    with pytest.raises(SourceError) as caught:
+        planning.hold(replace(made, files=(larger, *made.files[1:])), str(planning.choice(made)))
+    assert "its files are not those that were planned; start a new run" in str(caught.value)
