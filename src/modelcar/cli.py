@@ -7,6 +7,7 @@ import click
 
 from modelcar import __version__
 from modelcar.cli_bootstrap import bootstrap
+from modelcar.cli_dsp import cancel, runs, schedule, schedules, submit, unschedule
 from modelcar.cli_model_registry import archive, register, restore, versions
 from modelcar.cli_options import (
     REFERENCE,
@@ -233,5 +234,11 @@ for verb in (
     prune,
     bootstrap,
     preflight,
+    submit,
+    runs,
+    cancel,
+    schedule,
+    schedules,
+    unschedule,
 ):
     main.add_command(verb)

@@ -45,6 +45,11 @@ class Handle:
         """Record that the stage wrote what it would apply, and applied nothing."""
         self._set("rendered", detail, result)
 
+    def ended(self, record: StageRecord, seconds: float) -> StageRecord:
+        """Return the record of the stage with what it said, after so many seconds."""
+        told = replace(record, status=self.status, detail=self.detail, result=self.result)
+        return replace(told, seconds=seconds)
+
     def _set(self, status: Status, detail: str, result: Any) -> None:
         told = to_json(result)
         self.status, self.detail = status, detail
@@ -76,8 +81,7 @@ class RunRecorder:
         except BaseException as error:
             self._write_failure(_failed(record, error, time.monotonic() - began), error)
             raise
-        told = {"status": handle.status, "detail": handle.detail, "result": handle.result}
-        handle.record = replace(record, seconds=time.monotonic() - began, **told)
+        handle.record = handle.ended(record, time.monotonic() - began)
         self.put(handle.record)
 
     def put(self, record: StageRecord) -> None:
