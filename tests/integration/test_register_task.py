@@ -24,7 +24,9 @@ URL = "https://tiny.example"
 def asked(tmp_path: Path) -> Asked:
     work = WorkFolder(tmp_path)
     with HubServer({REPO: tiny()}) as hub:
-        made = plan.make(Model("tiny", "1.0", ModelSource.parse(f"hf://{REPO}")), work, Hub(hub.url))
+        made = plan.make(
+            Model("tiny", "1.0", ModelSource.parse(f"hf://{REPO}")), work, Hub(hub.url)
+        )
     assert made.commit
     facts = ImageFacts(made.commit, 3, 4_000_000_000, {"license": "apache-2.0"})
     return Asked(

@@ -10,6 +10,7 @@ import pytest
 
 from modelcar.bootstrap.rights import IMAGES, RIGHTS, rules
 from modelcar.errors import DeployError
+from modelcar.lease import Lease
 from modelcar.preflight.namespace import volume
 from modelcar.serving.explain import explain
 from modelcar.serving.go_back import rollback, undeploy
@@ -49,6 +50,7 @@ def test_the_rights_suffice_and_none_is_superfluous(
     pods_that_pull_are_made_watched_and_deleted(site, account, listener)
     a_crash_is_explained_from_its_log(site, account, listener)
     a_volume_claim_is_looked_at(site, account)
+    its_lease_is_taken_over_and_given_back(site, account)
 
     requests = list(site.server.asked("pipeline"))[before:]
     asked = {(one.group, one.resource, one.verb, one.namespace) for one in requests}
@@ -68,6 +70,16 @@ def test_the_rights_suffice_and_none_is_superfluous(
 def a_volume_claim_is_looked_at(site: Site, account: Any) -> None:
     (found,) = volume(account, site.namespace, "modelcar", 1)
     assert found.what == "modelcar is not there"
+
+
+def its_lease_is_taken_over_and_given_back(site: Site, account: Any) -> None:
+    path = f"/api/v1/namespaces/{site.namespace}/persistentvolumeclaims"
+    size = {"resources": {"requests": {"storage": "1Gi"}}, "accessModes": ["ReadWriteOnce"]}
+    site.server.request("POST", path, {"metadata": {"name": "modelcar"}, "spec": size})
+    for run, before in (("one", ""), ("two", "one")):
+        lease = Lease(account, site.namespace, "modelcar", NAME, run)
+        assert lease.take() == before
+    assert lease.release()
 
 
 def deploy_update_rollback_and_undeploy(site: Site, account: Any) -> None:
