@@ -61,8 +61,9 @@ def _small(text: str) -> str:
         remove_argument_annotations=True,
         remove_class_attribute_annotations=False,  # dataclasses live by them
     )
+    tree = ast.fix_missing_locations(_PlainQuotes().visit(ast.parse(text)))
     return minify(
-        text,
+        ast.unparse(tree),
         remove_annotations=annotations,
         remove_literal_statements=True,
         hoist_literals=False,
@@ -70,6 +71,40 @@ def _small(text: str) -> str:
         rename_globals=True,
         preserve_globals=sorted(_public(ast.parse(text))),
     )
+
+
+class _PlainQuotes(ast.NodeTransformer):
+    """Writes an f-string that holds a string within its braces as `"…".format(…)`.
+
+    The minifier gives that string the quotes of the f-string itself where the Python that runs
+    it can read them, from 3.12 on: the same sources would compile to other bytes.
+    """
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        self.generic_visit(node)
+        values = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
+        if not any(_is_text(one) for value in values for one in ast.walk(value)):
+            return node
+        form = ast.Constant("".join(map(_field, node.values)))
+        return ast.Call(ast.Attribute(form, "format", ast.Load()), values, [])
+
+
+def _is_text(node: ast.AST) -> bool:
+    constant = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+    return constant or isinstance(node, ast.JoinedStr)
+
+
+def _field(part: ast.expr) -> str:
+    """Return what stands for a part of an f-string in a text that is formatted.
+
+    Raises ValueError where a width or precision is a value itself: write it another way.
+    """
+    if not isinstance(part, ast.FormattedValue):
+        return str(ast.literal_eval(part)).replace("{", "{{").replace("}", "}}")
+    conversion = f"!{chr(part.conversion)}" if part.conversion >= 0 else ""
+    spec = part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else []
+    wanted = "".join(str(ast.literal_eval(one)) for one in spec)
+    return f"{{{conversion}:{wanted}}}" if wanted else f"{{{conversion}}}"
 
 
 def _public(tree: ast.AST) -> set[str]:

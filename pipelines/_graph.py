@@ -12,6 +12,7 @@ from components.plan.component import plan
 from components.register.component import register
 from components.report.component import report
 from components.transfer.component import transfer
+from components.verify.component import verify
 from pipelines._settings import settle
 
 Values = dict[str, Any]
@@ -21,7 +22,8 @@ def graph(parameters: Values, *, overlapped: bool) -> None:
     """Draw the tasks; `overlapped` streams the files into the image instead of keeping them."""
     closing = _task(report, parameters)
     with dsl.ExitHandler(closing, name="modelcar-run"):
-        planned = _task(plan, parameters)
+        keeps = {"keeps_files": str(not overlapped).lower()}
+        planned = _task(plan, {**parameters, **keeps})
         known = {**parameters, **_texts(planned)}
         if not overlapped:
             known |= _texts(_task(download, known))
@@ -30,15 +32,14 @@ def graph(parameters: Values, *, overlapped: bool) -> None:
         known |= {"run_name": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
         known |= _texts(_task(register, known))
         known |= _texts(_task(deploy, known))
-        verified = _task(register, known, endpoint=known["endpoint"])
-        verified.set_display_name("verify")
+        _task(verify, known)
 
 
-def _task(component: Any, known: Values, **more: Any) -> Any:
+def _task(component: Any, known: Values) -> Any:
     """Make the task of a component, with those of the `known` values that it takes."""
     inputs = component.component_spec.inputs or {}
-    given = {name: known[name] for name in inputs if name in known and name != "endpoint"}
-    return settle(component(**given, **more), component.name, known["pvc_name"])
+    given = {name: known[name] for name in inputs}
+    return settle(component(**given), component.name, known["pvc_name"])
 
 
 def _mirror(known: Values) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from kfp import kubernetes
 
+from components._carried import FOLDER as CODE_FOLDER
 from components._chosen import chosen
 
 MOUNT: Final = "/mnt/models"
@@ -62,7 +63,8 @@ OF_STAGE: Final[Mapping[str, Settings]] = {
     "mirror": Settings(MOVING, volume=False, secrets=("registry-auth",)),
     "register": Settings(secrets=("model-registry-config",)),
     "deploy": Settings(),
-    "report": Settings(trusts=False),
+    "verify": Settings(secrets=("model-registry-config",)),
+    "report": Settings(volume=False, trusts=False),
 }
 
 
@@ -73,7 +75,9 @@ def settle(task: Any, stage: str, pvc_name: Any) -> Any:
     """
     settings = OF_STAGE[stage]
     task.set_caching_options(False)
-    task.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
+    # Argo lets no try begin, and none go on, this long after the first: a week is no limit.
+    again = {"num_retries": 2, "backoff_duration": "30s", "backoff_factor": 2.0}
+    task.set_retry(**again, backoff_max_duration="604800s")
     # The run's id, by which records and pods of one run are found again.
     kubernetes.use_field_path_as_env(task, "MODELCAR_RUN_ID", "metadata.labels['pipeline/runid']")
     _resources(task, settings.resources)
@@ -105,6 +109,7 @@ def _volume(task: Any, pvc_name: Any) -> None:
     kubernetes.mount_pvc(task, pvc_name=pvc_name, mount_path=MOUNT)
     if not chosen().runtime:
         task.set_env_variable("PIP_CACHE_DIR", f"{MOUNT}/.cache/pip")
+        task.set_env_variable(CODE_FOLDER, f"{MOUNT}/.cache/modelcar")
 
 
 def _trust(task: Any, stage: str) -> None:

@@ -3,7 +3,6 @@
 from kfp import dsl
 
 from components._chosen import chosen
-from components._sharing import share_executors
 from pipelines._graph import graph
 from pipelines._settings import MOUNT
 
@@ -87,6 +86,3 @@ def modelcar(
 
     """
     graph(dict(locals()), overlapped=False)
-
-
-share_executors(modelcar)

@@ -6,7 +6,6 @@ from typing import Any
 
 from kfp import dsl
 
-from components._sharing import share_executors
 from pipelines._graph import graph
 from pipelines.modelcar import modelcar
 
@@ -19,4 +18,4 @@ def _overlapped(*given: Any, **named: Any) -> None:
     graph(bound.arguments, overlapped=True)
 
 
-modelcar_overlapped = share_executors(dsl.pipeline(_overlapped, name="modelcar-overlapped"))
+modelcar_overlapped = dsl.pipeline(_overlapped, name="modelcar-overlapped")

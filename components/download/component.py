@@ -7,7 +7,7 @@ from kfp import dsl
 from components._runtime import stage
 
 
-@stage("urllib3")
+@stage("urllib3", leaves="moving")
 def download(
     figures: dsl.Output[dsl.Metrics],
     hf_repo: str,

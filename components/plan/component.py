@@ -37,6 +37,7 @@ def plan(
     skip_preflight: str,
     namespace: str,
     pvc_name: str,
+    keeps_files: str,
 ) -> NamedTuple(  # type: ignore[valid-type]
     "Planned", [("commit", str), ("choice", str), ("planned", str)]
 ):

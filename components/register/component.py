@@ -1,4 +1,4 @@
-"""The pipeline's face of register, before the image is deployed and after it answered."""
+"""The pipeline's face of register."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from kfp import dsl
 from components._runtime import stage
 
 
-@stage("model-registry", "urllib3")
+@stage("model-registry", "urllib3", leaves="serving")
 def register(
     model: dsl.Output[dsl.Model],
     hf_repo: str,
@@ -28,14 +28,10 @@ def register(
     follow: str,
     run_name: str,
     workdir: str,
-    endpoint: str = "",
 ) -> NamedTuple(  # type: ignore[valid-type]
     "Registered", [("registered_model_id", str), ("model_version_id", str)]
 ):
-    """Find or create the model version of the image; with an endpoint, record that it answered.
-
-    The first time it also compares the mirror's digest.
-    """
+    """Compare the mirror's digest, and find or create the model version of the image."""
     asked = dict(locals())
     from modelcar.tasks.register import Asked, make
 

@@ -13,9 +13,8 @@ def report(
     model_name: str,
     model_version: str,
     pvc_name: str,
-    workdir: str,
 ) -> None:
-    """Publish the run's records as a page and as Markdown, and give its lease back."""
+    """Publish what the run's pods tell as a page and as Markdown, and give its lease back."""
     asked = dict(locals())
     from pathlib import Path
 

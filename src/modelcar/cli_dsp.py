@@ -1,6 +1,7 @@
 """The verbs of a pipelines server: submit, runs, cancel, schedule, schedules, unschedule."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -230,8 +231,11 @@ def _wait(
     from modelcar.dsp import ending, watch
 
     try:
-        run = watch.wait(server, started.run_id, compiled.tasks, _view(), poll)
-        return ending.of(run, model, server.address.namespace, compiled.tasks)
+        where = server.address.namespace
+        explain = partial(ending.troubles, where, started.run_id)
+        shown = (compiled.tasks, _view(), poll)
+        run = watch.wait(server, started.run_id, *shown, explain=explain)
+        return ending.of(run, model, where, compiled.tasks)
     except KeyboardInterrupt:
         told = f"the run goes on; `modelcar cancel {started.run_id}` ends it"
         click.echo(f"modelcar: interrupted; {told}", err=True)

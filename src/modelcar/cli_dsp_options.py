@@ -96,6 +96,7 @@ def pipeline_options(verb: Verb) -> Verb:
         if path and overlapped:
             raise click.UsageError("--pipeline and --overlapped name two files; give one of them")
         said = {"follow": follow, "move_version": move_version, "ignore_fit": ignore_fit}
+        said["skip_preflight"] = skip_preflight
         file = path or (_OVERLAPPED if overlapped else _COMPILED)
         return verb(pipeline=Pipeline(file, experiment, skip_preflight, said), **given)
 
@@ -103,7 +104,7 @@ def pipeline_options(verb: Verb) -> Verb:
         click.option("--pipeline", "path", type=_FILE, help=f"What to run; else {_COMPILED}."),
         click.option("--overlapped", is_flag=True, help=f"Run {_OVERLAPPED}."),
         click.option("--experiment", default="", metavar="NAME", help="Else the model's name."),
-        click.option("--skip-preflight", is_flag=True, help="Check nothing here before."),
+        click.option("--skip-preflight", is_flag=True, help="Check nothing before, here or there."),
         click.option("--follow", is_flag=True, help="Take the branch; register VERSION-COMMIT7."),
         click.option("--move-version", is_flag=True, help="Move the version to another digest."),
         click.option("--ignore-fit", is_flag=True, help="Go on where it does not fit the GPUs."),

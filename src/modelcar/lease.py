@@ -86,11 +86,16 @@ class Lease:
                     raise
 
     def _goes_on(self, run: str) -> bool:
-        """Return whether a workflow of that run has not ended; without any it is over."""
-        path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.namespace}/workflows"
+        """Return whether a workflow of that run has not ended, or a task of it still runs."""
+        flows = self._phases("/apis/argoproj.io/v1alpha1", "workflows", run)
+        if any(phase not in _OVER for phase in flows):
+            return True
+        return "Running" in self._phases("/api/v1", "pods", run)
+
+    def _phases(self, group: str, kind: str, run: str) -> list[str]:
+        path = f"{group}/namespaces/{self.namespace}/{kind}"
         listed = request(self.api, "GET", path, [("labelSelector", f"{RUN_LABEL}={run}")])
-        phases = ((item.get("status") or {}).get("phase") for item in listed["items"])
-        return any(phase not in _OVER for phase in phases)
+        return [(item.get("status") or {}).get("phase", "") for item in listed["items"]]
 
     def _held(self, holder: str) -> PreflightError:
         why = f"run {holder} holds it on the volume claim {self.claim}"

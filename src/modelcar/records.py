@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from modelcar import atomic
 from modelcar.errors import ModelCarError, Stopped, UsageError
@@ -19,6 +19,8 @@ from modelcar.values import StageRecord, Status, to_json
 
 log = logging.getLogger(__name__)
 
+FAR = 1e11
+"""Seconds that no clock shows."""
 STAGES = ("plan", "download", "build", "mirror", "register", "deploy", "verify", "report")
 """The order of a run, which numbers the files: stages of one run may write from different pods."""
 
@@ -118,6 +120,20 @@ def place(folder: Path, run_id: str) -> Path:
         why = "it is not a name for a folder"
         raise UsageError(f"run id {run_id!r}", why, "use letters, digits, '-', '_' and '.'")
     return folder / "records" / run_id
+
+
+def sound(record: StageRecord) -> None:
+    """Raise ValueError for a record whose fields are not those of one."""
+    texts = (record.name, record.detail, record.error)
+    times = (record.started, record.seconds)
+    fine = (
+        record.status in get_args(Status)
+        and all(isinstance(text, str) for text in texts)
+        and all(isinstance(time, int | float) and 0 <= time < FAR for time in times)
+        and isinstance(record.result, Mapping)
+    )
+    if not fine:
+        raise ValueError("its fields are not those of a stage record")
 
 
 def _file_name(stage: str) -> str:

@@ -1,6 +1,6 @@
 """What the pods of a run tell of its tasks, also of those that never ran our code."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 _NODE: Final = "workflows.argoproj.io/node-name"
-_STAGE_OF: Final = {"register-2": "verify", "transfer": "build"}
+_STAGE_OF: Final = {"transfer": "build"}
 """The stage of a task that has another name."""
 _MEMORY: Final = "it was killed for want of memory"
+_KILLED: Final = ", as where the run is cancelled"
 _REMEDIES: Final = {
     _MEMORY: "run it again; if it comes back, compile the pipeline with a larger limit",
     "its image cannot be had": "check the image's name, and the account's pull secret",
@@ -54,28 +55,14 @@ def told(pods: Sequence[Pod]) -> tuple[StageRecord, ...]:
     return tuple(sorted(found.values(), key=lambda record: STAGES.index(record.name)))
 
 
-def filled(left: Iterable[StageRecord], others: Iterable[StageRecord]) -> tuple[StageRecord, ...]:
-    """Return the records that stages left, and of the `others` what those do not tell.
-
-    A stage that left no more than that it began was killed; the pods know how.
-    """
-    found = {record.name: record for record in others}
-    for record in left:
-        if record.status != "running" or record.name not in found:
-            found[record.name] = record
-    return tuple(sorted(found.values(), key=lambda record: _place(record.name)))
-
-
-def _place(stage: str) -> int:
-    return STAGES.index(stage) if stage in STAGES else len(STAGES)
-
-
 def _records(pod: Pod) -> Iterator[StageRecord]:
     ended = (_main(pod).get("state") or {}).get("terminated") or {}
     own = [one for one in termination.read(ended.get("message") or "") if one.name in STAGES]
     yield from own
     stage = _stage(pod)
-    if stage and not any(record.name == stage for record in own):
+    # After our own code KFP's launcher may fail; a failure of ours tells more than the exit code.
+    failed = any(record.status == "failed" for record in own)
+    if stage and not failed and (ended.get("exitCode") or stage not in {one.name for one in own}):
         yield _of_state(stage, pod, ended)
 
 
@@ -109,11 +96,19 @@ def _why(pod: Pod, ended: Mapping[str, Any]) -> str:
         return _MEMORY + (f" (limit {limit})" if limit else "")
     if ended:
         code = ended.get("exitCode")
-        return f"it ended with exit code {code}" if code else ""
-    waiting = (_main(pod).get("state") or {}).get("waiting") or {}
-    if word := _WAITING.get(waiting.get("reason", "")):
-        return f"{word}: {waiting.get('message') or waiting['reason']}"
-    return _unscheduled(status) or _broken(status)
+        killed = _KILLED if code in (137, 143) else ""
+        return f"it ended with exit code {code}{killed}" if code else ""
+    return _waiting(status) or _unscheduled(status) or _broken(status)
+
+
+def _waiting(status: Mapping[str, Any]) -> str:
+    """Return what a container waits for that will not come, KFP's own ones among them."""
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(kind) or ():
+            waiting = (container.get("state") or {}).get("waiting") or {}
+            if word := _WAITING.get(waiting.get("reason", "")):
+                return f"{word}: {waiting.get('message') or waiting['reason']}"
+    return ""
 
 
 def _unscheduled(status: Mapping[str, Any]) -> str:
@@ -130,7 +125,7 @@ def _broken(status: Mapping[str, Any]) -> str:
 
 
 def _stage(pod: Pod) -> str:
-    """Return the stage whose task a pod runs, nothing for the drivers of KFP.
+    """Return the stage whose task a pod runs, or drives and has failed to; nothing for others.
 
     Argo names a pod's node by the way to it, `RUN.root.exit-handler-1.build.executor`, and numbers
     the tries, `executor(0)`.
@@ -139,6 +134,8 @@ def _stage(pod: Pod) -> str:
     names = [part.partition("(")[0] for part in path.split(".")]
     if names[-1] == "executor":
         names.pop()
+    if names and (pod.get("status") or {}).get("phase") == "Failed":
+        names[-1] = names[-1].removesuffix("-driver")
     stage = _STAGE_OF.get(names[-1], names[-1]) if names else ""
     return stage if stage in STAGES and stage != "report" else ""
 

@@ -4,16 +4,13 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from modelcar.errors import ModelCarError
-from modelcar.records import place
+from modelcar.records import place, sound
 from modelcar.values import RunRecord, StageRecord, Status, from_json
 
 log = logging.getLogger(__name__)
-
-FAR = 1e11
-"""Seconds that no clock shows."""
 
 
 def read(folder: Path, run_id: str) -> tuple[StageRecord, ...]:
@@ -53,24 +50,11 @@ def _text(result: Any, *keys: str) -> str:
 def _read(path: Path) -> StageRecord:
     try:
         record = from_json(StageRecord, json.loads(path.read_text(encoding="utf-8")))
-        _check(record)
+        sound(record)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         log.warning("%s: not a stage record: %s", path, error)
         return _damaged(path, error)
     return record  # type: ignore[no-any-return]  # from_json returns what its first argument says
-
-
-def _check(record: StageRecord) -> None:
-    texts = (record.name, record.detail, record.error)
-    times = (record.started, record.seconds)
-    sound = (
-        record.status in get_args(Status)
-        and all(isinstance(text, str) for text in texts)
-        and all(isinstance(time, int | float) and 0 <= time < FAR for time in times)
-        and isinstance(record.result, Mapping)
-    )
-    if not sound:
-        raise ValueError("its fields are not those of a stage record")
 
 
 def _damaged(path: Path, error: Exception) -> StageRecord:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from modelcar.records import sound
 from modelcar.values import StageRecord, from_json, to_json
 
 VARIABLE: Final = "MODELCAR_TERMINATION_LOG"
@@ -18,8 +19,8 @@ VARIABLE: Final = "MODELCAR_TERMINATION_LOG"
 _USUAL: Final = "/dev/termination-log"
 # Kubernetes keeps 4096 bytes of a container's; one task may leave two records.
 _MOST: Final = 2000
-_LIMITS: Final = (600, 200, 60, 0)
-_KEPT: Final = ("what", "why", "remedy", "name", "digest", "uri", "url", "path", "commit")
+_WAYS: Final = ((1200, True), (600, True), (600, False), (200, False), (100, False), (0, False))
+"""How much of a record is left, as far as there is room: letters of each text, and lists."""
 
 
 def leave(record: StageRecord) -> None:
@@ -38,24 +39,26 @@ def read(message: str) -> tuple[StageRecord, ...]:
 
 def short(record: StageRecord) -> dict[str, Any]:
     """Return the record in JSON types, in less than two thousand bytes of JSON."""
-    return next(
-        told for limit in _LIMITS if len(_dumped(told := _cut(record, limit))) < _MOST or not limit
-    )
+    tries = (_cut(record, *way) for way in _WAYS)
+    return next(told for told in tries if len(_dumped(told)) < _MOST or not told["result"])
 
 
-def _cut(record: StageRecord, limit: int) -> dict[str, Any]:
-    """Return the record with what is kept of its result, its texts cut to a number of letters."""
-    told = to_json(replace(record, detail=record.detail[:limit], error=record.error[:limit]))
+def _cut(record: StageRecord, letters: int, lists: bool) -> dict[str, Any]:
+    """Return the record, its texts cut to so many letters; at 0 also without its result."""
+    told = to_json(replace(record, detail=record.detail[:letters], error=record.error[:letters]))
     assert isinstance(told, dict)  # noqa: S101  as every dataclass
-    return {**told, "result": _kept(record.result, limit)}
+    return {**told, "result": _kept(record.result, letters, lists) if letters else {}}
 
 
-def _kept(result: Mapping[str, Any], limit: int) -> dict[str, Any]:
-    texts = {
-        key: text[:limit] for key, text in result.items() if key in _KEPT and isinstance(text, str)
-    }
-    image = result.get("image")
-    return {**texts, "image": _kept(image, limit)} if isinstance(image, Mapping) else texts
+def _kept(value: Any, letters: int, lists: bool) -> Any:
+    """Return a result whose texts are cut, and whose lists are whole or empty."""
+    if isinstance(value, str):
+        return value[:letters]
+    if isinstance(value, Mapping):
+        return {key: _kept(item, letters, lists) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_kept(item, letters, lists) for item in value] if lists else []
+    return value
 
 
 def _dumped(told: dict[str, Any]) -> bytes:
@@ -64,8 +67,8 @@ def _dumped(told: dict[str, Any]) -> bytes:
 
 def _record(line: str) -> StageRecord | None:
     try:
-        told = json.loads(line)
-        found: StageRecord = from_json(StageRecord, told)
-    except (ValueError, TypeError):
+        found: StageRecord = from_json(StageRecord, json.loads(line))
+        sound(found)
+    except (ValueError, TypeError, RecursionError):
         return None
     return found

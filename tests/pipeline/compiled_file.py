@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "compiled" / "modelcar.yaml"
 OVERLAPPED = ROOT / "compiled" / "modelcar-overlapped.yaml"
 EVERY = sorted(SHIPPED.parent.glob("*.yaml"))
-_ARCHIVE = re.compile(r"__KFP_EMBEDDED_ARCHIVE_B64 = '([^']*)'")
+_ARCHIVE = re.compile(r"MODELCAR_ARCHIVE = '([^']*)'")
 _INSTALL = re.compile(r"python3 -m pip install (.*?) +&&")
 _QUOTED = re.compile(r"'([^']+)'")
 
@@ -28,6 +28,10 @@ class Executor:
     name: str
     container: dict[str, Any]
     kubernetes: dict[str, Any]
+
+    @property
+    def stage(self) -> str:
+        return self.name.removeprefix("exec-")
 
     @property
     def words(self) -> list[str]:

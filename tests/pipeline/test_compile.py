@@ -84,8 +84,8 @@ def test_runtime_image_leaves_nothing_to_embed_or_install(copied: Path, tmp_path
         assert "pip install" not in executor.text
         assert executor.container["image"] == RUNTIME
         assert executor.kubernetes == original.kubernetes
-        of_pip = {"PIP_CACHE_DIR"}
-        assert executor.environment.keys() == original.environment.keys() - of_pip
+        of_code = {"PIP_CACHE_DIR", "MODELCAR_CODE"}
+        assert executor.environment.keys() == original.environment.keys() - of_code
     assert made.tasks == shipped.tasks
     assert made.parameters == shipped.parameters
 

@@ -11,17 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from components._carried import GROUPS, source_of
 from components._reaching import reached
+from tests.pipeline.argo_size import packed
 from tests.pipeline.compiled_file import EVERY, OVERLAPPED, SHIPPED, CompiledPipeline, Executor
 
 PIPELINE, OTHER = CompiledPipeline(SHIPPED), CompiledPipeline(OVERLAPPED)
 EXECUTORS = {**OTHER.executors, **PIPELINE.executors}
 STAGES = [name for name in EXECUTORS if name != "mirror"]
+# The rest find on the volume what another of their group has left there.
+CARRYING = [name for name in STAGES if EXECUTORS[name].embedded]
 # Not more than this: an argv string, a component's archive, all archives, the dashboard's file.
-WORD, ARCHIVE, ARCHIVES, FILE = 100_000, 42_000, 157_000, 1_000_000
-# Argo refuses a workflow of 1,048,576 bytes, in which a component's text stands about five times.
-WORKFLOW, TIMES, REST = 1_000_000, 5, 115_000
+WORD, ARCHIVE, ARCHIVES, FILE = 100_000, 45_000, 130_000, 1_000_000
+# Argo refuses a workflow of 1,048,576 bytes.
+WORKFLOW = 1_000_000
 LEFT_OUT = re.compile(r"^\s*(?:import|from)\s+(pydantic|modelcar\.(?:catalog|cli|run)\b)", re.M)
+
+ORDER = ("plan", "download", "transfer", "build", "mirror", "register", "deploy", "verify")
 
 PROBE = """
 import importlib.abc, importlib.metadata, json, sys
@@ -44,7 +50,7 @@ print(modelcar.__file__)
 """
 
 
-@pytest.fixture(params=STAGES)
+@pytest.fixture(params=CARRYING)
 def stage(request: pytest.FixtureRequest) -> Executor:
     return EXECUTORS[request.param]
 
@@ -57,8 +63,7 @@ def test_everything_stays_within_the_limits_of_argo_and_the_dashboard(path: Path
     assert sum(sizes.values()) <= ARCHIVES, sizes
     assert max(len(word.encode()) for executor in executors for word in executor.words) < WORD
     assert path.stat().st_size < FILE
-    texts = sum(len(json.dumps(executor.container)) for executor in executors)
-    assert TIMES * texts + REST < WORKFLOW
+    assert packed(CompiledPipeline(path), failed_tries=0) < WORKFLOW
 
 
 def test_archive_holds_the_modules_that_the_stage_imports(stage: Executor) -> None:
@@ -74,7 +79,7 @@ def test_archive_holds_the_modules_that_the_stage_imports(stage: Executor) -> No
 
 def test_templates_go_with_the_report() -> None:
     carrying = {
-        name for name in STAGES if any(path.endswith(".j2") for path in EXECUTORS[name].sources)
+        name for name in CARRYING if any(path.endswith(".j2") for path in EXECUTORS[name].sources)
     }
     assert carrying == {"report"}
 
@@ -90,8 +95,9 @@ def test_stage_needs_nothing_that_it_does_not_install(stage: Executor, tmp_path:
         target = tmp_path / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
-    body = _body(stage)
-    allowed = [word.partition("==")[0] for word in stage.requirements]
+    body = "\n".join(map(source_of, sharing(stage.stage)))
+    every = (EXECUTORS[name] for name in sharing(stage.stage))
+    allowed = [word.partition("==")[0] for one in every for word in one.requirements]
     statements = [*_imports(body), *(s for text in _python(stage) for s in _imports(text))]
     done = subprocess.run(
         [sys.executable, "-c", PROBE, tmp_path, json.dumps(allowed), json.dumps(statements)],
@@ -104,17 +110,46 @@ def test_stage_needs_nothing_that_it_does_not_install(stage: Executor, tmp_path:
     assert done.stdout.strip() == str(tmp_path / "modelcar/__init__.py")
 
 
-def test_archive_is_what_the_body_asks_for(stage: Executor) -> None:
-    expected = reached(SHIPPED.parents[1] / "src", _body(stage))
+def test_archive_is_what_the_bodies_ask_for(stage: Executor) -> None:
+    bodies = "\n".join(map(source_of, sharing(stage.stage)))
+    expected = reached(SHIPPED.parents[1] / "src", bodies)
     found = {path for path in stage.sources if path.endswith(".py")}
     names = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in found}
     assert names == set(expected)
 
 
-def _body(stage: Executor) -> str:
-    """Return the stage's own function, as it stands behind what kfp puts before it."""
-    code = next(word for word in stage.words if "__KFP_EMBEDDED_ARCHIVE_B64" in word)
-    return code[code.index(f"\ndef {stage.name.removeprefix('exec-')}(") :]
+@pytest.mark.parametrize("name", [name for name in STAGES if name not in CARRYING])
+def test_what_a_stage_finds_is_what_another_leaves_before_it(name: str) -> None:
+    (wanted,) = set(re.findall(r"'([0-9a-f]{64})'", EXECUTORS[name].text))
+    group = sharing(name)
+    leaving = [other for other in CARRYING if other in group]
+    assert leaving
+    for other in leaving:
+        assert f"_path = os.path.join(os.environ['MODELCAR_CODE'], '{wanted}')" in (
+            EXECUTORS[other].text
+        )
+    for pipeline in (PIPELINE, OTHER):
+        order = [task for task in ORDER if task in pipeline.tasks]
+        if name in order:
+            assert any(order.index(one) < order.index(name) for one in leaving if one in order)
+            assert name in _after(pipeline, leaving)
+
+
+def sharing(stage: str) -> tuple[str, ...]:
+    """Return the stages that share an archive with this one."""
+    return next((group for group in GROUPS.values() if stage in group), (stage,))
+
+
+def _after(pipeline: CompiledPipeline, stages: list[str]) -> set[str]:
+    """Return the tasks that start only once one of these stages has ended."""
+    found = set(stages)
+    while more := {
+        name
+        for name, task in pipeline.tasks.items()
+        if name not in found and found & set(task.get("dependentTasks", ()))
+    }:
+        found |= more
+    return found
 
 
 def _python(stage: Executor) -> list[str]:

@@ -29,5 +29,7 @@ def test_a_body_is_short_and_every_parameter_is_typed(path: Path) -> None:
 
 
 def test_each_stage_has_one() -> None:
-    stages = {"plan", "download", "build", "mirror", "register", "deploy", "report", "transfer"}
+    stages = {"plan", "download", "build", "mirror", "register", "deploy", "report"} | {
+        *("transfer", "verify")
+    }
     assert {path.parent.name for path in FILES} == stages

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelcar.run_pods import filled, told
+from modelcar.run_pods import told
 from modelcar.values import StageRecord
 
 BEGAN = "2026-11-28T10:00:00Z"
@@ -65,7 +65,7 @@ def test_a_task_may_leave_the_record_of_another_too() -> None:
         ("root.exit-handler-1.mirror.executor", "mirror"),
         ("root.exit-handler-1.mirror.executor(2)", "mirror"),
         ("root.exit-handler-1.mirror(0)", "mirror"),
-        ("root.exit-handler-1.register-2.executor(0)", "verify"),
+        ("root.exit-handler-1.verify.executor(0)", "verify"),
         ("root.exit-handler-1.transfer.executor(0)", "build"),
     ],
 )
@@ -159,17 +159,33 @@ def test_a_message_of_somebody_else_is_none_of_ours(left: str) -> None:
     assert found.error.startswith("the pod of build: it ended with exit code 3")
 
 
-def test_records_of_the_volume_count_unless_the_stage_was_killed() -> None:
-    left = [StageRecord("download", "succeeded", 1.0), StageRecord("build", "running", 2.0)]
-    others = [
-        StageRecord("plan", "failed", 0.0),
-        StageRecord("download", "failed", 1.0),
-        StageRecord("build", "failed", 2.0, error="out of memory"),
-    ]
-    found = filled([*left, StageRecord("odd", "failed", 3.0)], others)
-    assert [(record.name, record.status) for record in found] == [
-        ("plan", "failed"),
-        ("download", "succeeded"),
-        ("build", "failed"),
-        ("odd", "failed"),
-    ]
+def test_where_our_code_went_well_the_pod_has_the_last_word() -> None:
+    left = message(StageRecord("build", "succeeded", 1.0))
+    found = only(pod("root.exit-handler-1.build.executor", ended(1, message=left)))
+    assert (found.status, found.error[:45]) == (
+        "failed",
+        "the pod of build: it ended with exit code 1; ",
+    )
+
+
+def test_a_failure_of_our_own_is_told_once() -> None:
+    left = message(StageRecord("download", "failed", 1.0, error="full"))
+    (found,) = told([pod("root.exit-handler-1.transfer.executor", ended(1, message=left))])
+    assert (found.name, found.error) == ("download", "full")
+
+
+def test_a_driver_that_failed_keeps_its_task_from_starting() -> None:
+    found = only(pod("root.exit-handler-1.build-driver", ended(1), phase="Failed"))
+    assert (found.name, found.status) == ("build", "failed")
+
+
+def test_a_task_that_was_told_to_end_is_no_riddle() -> None:
+    found = only(pod("root.exit-handler-1.build.executor", ended(143)))
+    assert "it ended with exit code 143, as where the run is cancelled; read" in found.error
+
+
+def test_what_kfps_own_containers_wait_for_is_told() -> None:
+    waiting = {"waiting": {"reason": "ErrImagePull", "message": "no launcher"}}
+    init = [{"name": "kfp-launcher", "state": waiting}]
+    found = only(pod("root.exit-handler-1.build.executor", None, initContainerStatuses=init))
+    assert "its image cannot be had: no launcher" in found.error

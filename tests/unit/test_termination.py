@@ -1,6 +1,7 @@
 """What a task leaves for its pod's status."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from modelcar import termination
 from modelcar.values import StageRecord
 
-RESULT = {
-    "image": {"name": "quay.io/models/tiny", "digest": "sha256:" + "a" * 64, "layers": [1, 2]},
+IMAGE = {"name": "quay.io/models/tiny", "digest": "sha256:" + "a" * 64, "layers": [1, 2]}
+RESULT: dict[str, object] = {
+    "image": IMAGE,
     "layers": [{"digest": "sha256:" + "b" * 64}] * 500,
     "uri": "oci://quay.io/models/tiny",
     "seconds": 3,
@@ -31,10 +33,8 @@ def test_what_is_left_is_read_again_without_what_is_long(file: Path) -> None:
 
     build, register = termination.read(file.read_text())
 
-    assert build.result == {
-        "image": {key: RESULT["image"][key] for key in ("name", "digest")},  # type: ignore[index]
-        "uri": RESULT["uri"],
-    }
+    # A list is whole or empty, so that what is left of a result is still one of its kind.
+    assert build.result == {**RESULT, "layers": [], "image": {**IMAGE, "layers": []}}
     assert (build.name, build.seconds, build.detail) == ("build", 2.0, "done")
     assert (register.name, register.status) == ("register", "skipped")
 
@@ -47,6 +47,12 @@ def test_two_records_are_never_more_than_kubernetes_keeps(file: Path, letter: st
         termination.leave(StageRecord(name, "failed", 1.0, error=long, detail=long, result=parts))
     assert len(file.read_bytes()) <= 4096
     assert [record.name for record in termination.read(file.read_text())] == ["mirror", "register"]
+
+
+def test_what_is_short_is_left_whole(file: Path) -> None:
+    short = replace(RECORD, result={"layers": [1, 2], "card": "x" * 1000})
+    termination.leave(short)
+    assert termination.read(file.read_text()) == (short,)
 
 
 def test_outside_a_pod_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

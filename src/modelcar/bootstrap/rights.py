@@ -20,6 +20,8 @@ class Right:
     serves: str
     place: Place = "namespace"
     needed: bool = False
+    by: Literal["run", "pipeline"] = "run"
+    """What it is needed by: all that runs a model, or the pipeline alone."""
 
 
 _KSERVE: Final = "serving.kserve.io"
@@ -75,8 +77,17 @@ RIGHTS: Final = (
         "persistentvolumeclaims",
         ("get", "update"),
         "plan, report: is it bound and large enough; the lease of a run",
+        needed=True,
+        by="pipeline",
     ),
-    Right("argoproj.io", "workflows", ("list",), "plan: does the run that has the lease go on"),
+    Right(
+        "argoproj.io",
+        "workflows",
+        ("list",),
+        "plan: does the run that has the lease go on",
+        needed=True,
+        by="pipeline",
+    ),
     Right("", "nodes", ("list",), "deploy: fit, spare GPUs, --pre-pull", "cluster"),
     Right("", "pods", ("list",), "deploy: which GPUs are spare", "cluster"),
     Right(

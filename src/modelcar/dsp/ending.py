@@ -54,6 +54,20 @@ def of(run: Any, model: Model, namespace: str, names: Mapping[str, str]) -> Endi
     return Ending(run.run_id, state, replace(record, status=status), tasks, error)
 
 
+def troubles(namespace: str, run_id: str) -> list[str]:
+    """Return what keeps the run's pods from going on, as far as they can be read; a line each."""
+    from modelcar import run_pods
+
+    if not (namespace and cluster.reachable()):
+        return []
+    try:
+        found = run_pods.records(cluster.connect(), namespace, run_id)
+    except DeployError as error:
+        log.debug("%s", error)
+        return []
+    return [record.error for record in found if record.status == "failed"]
+
+
 def _records(namespace: str, run_id: str) -> tuple[StageRecord, ...]:
     from modelcar import run_pods
 

@@ -90,10 +90,12 @@ def schedule(server: PipelinesServer, wanted: Wanted) -> Scheduled:
     """Have exactly one recurring run of the model version, as it is wanted; raise PipelinesError.
 
     The new one stands before others go, so that a run that is killed loses no schedule. Where two
-    do this at once, both keep the same one.
+    do this at once, both keep the same one; where they want different ones both stand, and the
+    next call leaves one.
     """
     model = wanted.model
     standing = _of_version(server, model.name, model.version)
+    before = {one.recurring_run_id for one in standing}
     created = not any(map(wanted.met_by, standing))
     if created:
         _create(server, wanted)
@@ -103,7 +105,9 @@ def schedule(server: PipelinesServer, wanted: Wanted) -> Scheduled:
         remedy = "run the same command again"
         raise PipelinesError(f"scheduling {model.name}", "another deleted it meanwhile", remedy)
     kept = min(good, key=lambda one: (runs.when(one.created_at), one.recurring_run_id))
-    others = [one for one in standing if one.recurring_run_id != kept.recurring_run_id]
+    # What another has created since, and is not alike, is its own: else each would delete both.
+    ours = [one for one in standing if one.recurring_run_id in before or wanted.met_by(one)]
+    others = [one for one in ours if one.recurring_run_id != kept.recurring_run_id]
     deleted = sum(_delete(server, one) for one in others)
     return Scheduled(_told(kept), created, deleted)
 

@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
 
@@ -77,13 +77,15 @@ def wait(
     view: View,
     interval: float,
     patience: float = _PATIENCE,
+    explain: Callable[[], Iterable[str]] = tuple,
 ) -> Any:
     """Return the run once it has ended; `interval` is in seconds, and grows while nothing changes.
 
-    `names` are those of its tasks, by the name in the graph. Raises PipelinesError where the
-    server is away for longer than `patience`, and for what cannot pass.
+    `names` are those of its tasks, by the name in the graph. `explain` says why nothing changes: a
+    pod whose image cannot be had waits for ever, and KFP calls that running. Raises PipelinesError
+    where the server is away for longer than `patience`, and for what cannot pass.
     """
-    pause, before = interval, None
+    pause, before, told = interval, None, set[str]()
     with view:
         while True:
             run = _look(server, run_id, interval, patience)
@@ -92,9 +94,17 @@ def wait(
             if runs.state(run) in runs.ENDED:
                 return run
             states = [(task.name, task.state) for task in now]
+            if states == before and pause >= interval * _SLOWEST:
+                told |= _say(set(explain()) - told)
             pause = interval if states != before else min(pause * 1.5, interval * _SLOWEST)
             before = states
             time.sleep(pause)
+
+
+def _say(lines: set[str]) -> set[str]:
+    for text in sorted(lines):
+        log.warning("%s", text)
+    return lines
 
 
 def tasks_of(run: Any, names: Mapping[str, str]) -> Iterator[Task]:

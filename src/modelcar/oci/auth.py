@@ -38,12 +38,16 @@ def find(repository: Repository) -> Credential | None:
     OpenShift's internal registry takes the pod's service account token where no file has one.
     Raises ImageError for a broken file, and for a credential that is kept outside of it.
     """
-    for path in _candidates():
-        if credential := _in_file(path, repository):
-            return credential
+    if credential := in_files(repository):
+        return credential
     if repository.in_cluster and (token := service_account_token()):
         return Credential("serviceaccount", token)
     return None
+
+
+def in_files(repository: Repository) -> Credential | None:
+    """Return the credential that a file has, as skopeo would find it; raise what `find` does."""
+    return next(filter(None, (_in_file(path, repository) for path in _candidates())), None)
 
 
 def _candidates() -> Iterator[Path]:

@@ -90,4 +90,4 @@ class Account:
 
 def needed() -> tuple[Right, ...]:
     """Return the rights without which no run deploys; who may push is asked of the OCI registry."""
-    return tuple(right for right in RIGHTS if right.needed)
+    return tuple(right for right in RIGHTS if right.needed and right.by == "run")

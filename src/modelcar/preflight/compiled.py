@@ -40,6 +40,8 @@ class Compiled:
     """As the file has it, `kfp-2.17.0`."""
     images: tuple[str, ...]
     asked: tuple[Asked, ...]
+    keeps_files: bool = True
+    """Whether the model's files lie on the volume before they go into the image."""
 
     @property
     def least(self) -> Version:
@@ -69,7 +71,8 @@ def of(path: Path, documents: Sequence[Mapping[str, Any]]) -> Compiled:
     images = {one["container"]["image"] for one in executors if "container" in one}
     keys = {key for document in documents for key in _keys(document)}
     asked = (_LEAST, *(one for key, one in _SINCE.items() if key in keys))
-    return Compiled(path, str(spec["sdkVersion"]), tuple(sorted(images)), asked)
+    keeps = "comp-download" in spec["components"]
+    return Compiled(path, str(spec["sdkVersion"]), tuple(sorted(images)), asked, keeps)
 
 
 def _keys(value: Any) -> Iterator[str]:

@@ -66,7 +66,7 @@ def _claim(name: str, pvc: dict[str, Any], needed: int) -> Finding:
     asked = pvc["spec"]["resources"]["requests"]["storage"]
     room = quantity.parse(str((status.get("capacity") or {}).get("storage", asked))) or Decimal(0)
     if needed > room:
-        remedy = "take a larger one, or `modelcar run`, which needs none"
+        remedy = "take a larger one, or modelcar-overlapped, which keeps no file there"
         what = f"{name} has {size(float(room))}, the files take {size(needed)}"
         return Finding("pvc", "failed", what, remedy)
     if "deletionTimestamp" in pvc["metadata"]:

@@ -1,12 +1,15 @@
 """The files of the plan, listed again where the volume is: at its commit, and compared."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from modelcar import outcome, parameters, plan, reuse
 from modelcar.hub import Hub
+from modelcar.oci import auth
+from modelcar.oci.reference import Repository, TagReference
 from modelcar.oci.store import open_store
-from modelcar.preflight.finding import require
+from modelcar.preflight.finding import Finding, require
 from modelcar.preflight.pushing import pushing
 from modelcar.records import RunRecorder
 from modelcar.task import root
@@ -45,12 +48,14 @@ class Listing(Named, Chosen, Placed):
 
     def may_push(self, made: Plan) -> None:
         """Ask for the right to push where something is missing; raise PreflightError."""
-        skipped = parameters.switch("skip_preflight", self.skip_preflight)
-        if skipped or not reuse.to_fetch(made):
+        if parameters.switch("skip_preflight", self.skip_preflight):
             return
         model = self.model(self.commit)
-        mirror = self.mirror(model, self.commit)
-        require(pushing("registry", self.target(model, self.commit)))
+        target, mirror = self.target(model, self.commit), self.mirror(model, self.commit)
+        require(_login_of_skopeo(target))
+        if not reuse.to_fetch(made):
+            return
+        require(pushing("registry", target))
         require(pushing("mirror_to", mirror, by_skopeo=True) if mirror else ())
 
     def keep(self, recorder: RunRecorder, made: Plan) -> None:
@@ -61,3 +66,12 @@ class Listing(Named, Chosen, Placed):
             full = to_json(made)
             assert isinstance(full, dict)  # noqa: S101  as every dataclass
             recorder.write(replace(record, result=full, detail=outcome.plan(made)))
+
+
+def _login_of_skopeo(target: TagReference) -> Iterator[Finding]:
+    """Look for the login at the internal OCI registry, where only our own code has the pod's."""
+    place = target.location
+    if isinstance(place, Repository) and place.in_cluster and not auth.in_files(place):
+        remedy = "run `modelcar bootstrap`, which writes it"
+        what = f"the secret registry-auth has none for {place.host}, which the mirror task needs"
+        yield Finding("login", "failed", what, remedy)

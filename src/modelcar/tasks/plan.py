@@ -38,6 +38,7 @@ class Asked(Named, Chosen, Served):
     skip_preflight: str
     namespace: str
     pvc_name: str
+    keeps_files: str
 
 
 def make(asked: Asked, summary: Path) -> Planned:
@@ -77,7 +78,8 @@ def _preflight(asked: Asked, model: Model, made: Plan | None, deploys: bool) -> 
     if deploys:
         yield from before.of_cluster(model, asked.namespace)
     if cluster.reachable():
-        needed = sum(file.size for file in made.files) if made else 0
+        keeps = parameters.switch("keeps_files", asked.keeps_files)
+        needed = sum(file.size for file in made.files) if made and keeps else 0
         yield from run(lambda: _volume(asked.pvc_name, needed), "pvc")
 
 

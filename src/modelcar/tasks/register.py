@@ -32,14 +32,14 @@ class Asked(Named, Chosen):
     plan_sha256: str
     reference: str
     image_facts: str
-    mirror_destination: str
-    mirror_digest: str
     model_registry_url: str
     move_version: str
     follow: str
     run_name: str
     workdir: str
-    endpoint: str
+    mirror_destination: str = ""
+    mirror_digest: str = ""
+    endpoint: str = ""
 
     def connection(self) -> Connection | None:
         """Return the Model Registry that is named, by parameter or secret; None for none."""

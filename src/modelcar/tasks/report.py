@@ -1,14 +1,18 @@
-"""The pipeline's exit task: it publishes the run's report, and gives the lease back."""
+"""The pipeline's exit task: it publishes the run's report, and gives the lease back.
+
+It has no volume: a claim that is missing, or in use on another node, would keep it from starting.
+"""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelcar import cluster, parameters, report, run_pods, run_summary
 from modelcar.errors import ModelCarError
 from modelcar.lease import Lease
-from modelcar.task import root, run_id, spoken
-from modelcar.values import StageRecord
+from modelcar.records import STAGES
+from modelcar.task import run_id, spoken
+from modelcar.values import Model, RunRecord, StageRecord
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +25,6 @@ class Asked:
     model_name: str
     model_version: str
     pvc_name: str
-    workdir: str
 
 
 def make(asked: Asked, page: Path, summary: Path) -> None:
@@ -29,26 +32,31 @@ def make(asked: Asked, page: Path, summary: Path) -> None:
     with spoken("report"):
         model = parameters.model(asked.hf_repo, "", asked.model_name, asked.model_version)
         try:
-            stages = _stages(asked)
-            run = run_summary.summary(model.name, model.version, stages)
+            run = _run(model)
             page.write_text(report.html(run), encoding="utf-8")
             summary.write_text(report.markdown(run), encoding="utf-8")
         finally:
             _release(asked.pvc_name, f"{model.name} {model.version}")
 
 
-def _stages(asked: Asked) -> tuple[StageRecord, ...]:
-    """Return what the stages left on the volume, and what the pods know besides."""
-    left = run_summary.read(root(asked.workdir), run_id())
+def _run(model: Model) -> RunRecord:
+    """Return what is known of the run; one that did not come to its end has failed."""
+    stages = _stages()
+    run = run_summary.summary(model.name, model.version, stages)
+    complete = {stage.name for stage in stages} >= set(STAGES[:-1])
+    return run if complete else replace(run, status="failed")
+
+
+def _stages() -> tuple[StageRecord, ...]:
+    """Return what the pods of the run tell; a report with gaps is better than none."""
     if not cluster.reachable():
-        return left
+        log.warning("no API server can be asked for the run's pods: nothing is known of it")
+        return ()
     try:
-        return run_pods.filled(
-            left, run_pods.records(cluster.connect(), cluster.namespace(), run_id())
-        )
+        return run_pods.records(cluster.connect(), cluster.namespace(), run_id())
     except ModelCarError as error:
-        log.warning("%s", error)  # a report with gaps is better than none
-        return left
+        log.warning("%s", error)
+        return ()
 
 
 def _release(claim: str, what: str) -> None:
