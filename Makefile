@@ -28,7 +28,7 @@ demo: setup  ## Run the main job offline on a real model, from a Hub to a render
 
 test: setup  ## Run the whole test suite; it ends by listing what it skipped and why.
 	@scripts/install-tools.sh umoci apache2-utils openssl 'kubernetes-client?'
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup  ## Lint, types, formatting, and whether compiled/ is what the sources give.
 	$(BIN)/ruff format --check .
@@ -65,3 +65,4 @@ bench: setup  ## Measure beside the peers (minutes), and write benchmarks/result
 
 clean:  ## Remove what the demo and the tests left.
 	rm -rf .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/modelcar-tests"

@@ -13,8 +13,8 @@ from modelcar.hub import Hub
 from modelcar.values import Model, ModelSource
 from modelcar.workfolder import WorkFolder
 from tests.byte_path import REPO, below, chosen, modelcar, refused, safetensors, tiny, told, write
-from tests.servers.docker_registry import free_port
 from tests.servers.hub import HubServer
+from tests.servers.ports import kept_ports
 
 FILES = tiny()
 URI = f"hf://{REPO}"
@@ -215,8 +215,8 @@ def test_faults_that_stay_end_after_five_tries(
 
 def test_a_hub_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelcar.retries.PAUSE", 0.001)
-    hub = Hub(f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(SourceError) as caught:
+    with kept_ports(1) as (port,), pytest.raises(SourceError) as caught:
+        hub = Hub(f"http://127.0.0.1:{port}")
         hub.listing(ModelSource.parse(URI))
     assert f"{hub.endpoint} cannot be reached" in caught.value.why
     assert caught.value.remedy == "check the network, the proxy and HF_ENDPOINT"

@@ -19,10 +19,11 @@ from modelcar.parallel import in_parallel
 from modelcar.values import Digest
 from tests.byte_path import modelcar, refused, tiny, told, write
 from tests.servers import certificate
-from tests.servers.docker_registry import DockerRegistry, free_port
+from tests.servers.docker_registry import DockerRegistry
 from tests.servers.faulty_proxy import FaultyProxy
 from tests.servers.forward_proxy import ForwardProxy
 from tests.servers.loopback import Bytes, LoopbackServer, Request, Response
+from tests.servers.ports import kept_ports
 from tests.servers.token_server import TokenServer
 
 USER, PASSWORD, WRONG = "tester", "correct horse", "battery staple"
@@ -252,11 +253,17 @@ def test_a_name_that_does_not_resolve_is_said(
         push(NAME, repository)
 
 
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """Return a URL at which nothing listens."""
+    with kept_ports(1) as (port,):
+        yield f"http://127.0.0.1:{port}"
+
+
 @pytest.mark.usefixtures("no_proxies")
 def test_hosts_that_no_proxy_serves(
-    oci_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch, repository: str
+    oci_registry: DockerRegistry, nobody: str, monkeypatch: pytest.MonkeyPatch, repository: str
 ) -> None:
-    nobody = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("HTTPS_PROXY", nobody)
     monkeypatch.setenv("HTTP_PROXY", nobody)
     monkeypatch.setenv("NO_PROXY", f".svc,{NAME}")

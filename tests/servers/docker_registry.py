@@ -14,6 +14,8 @@ from typing import Self
 import urllib3
 import yaml
 
+from tests.servers.ports import keep_port
+
 _REQUEST = re.compile(r'"((?:GET|HEAD|POST|PATCH|PUT|DELETE) \S+) HTTP/')
 
 
@@ -41,7 +43,9 @@ class DockerRegistry:
         auth: Mapping[str, object] | None = None,
         deletes: bool = True,
     ) -> None:
-        self.folder, self.port = folder, port or free_port()
+        self.folder = folder
+        self._kept = None if port else keep_port()
+        self.port = self._kept.getsockname()[1] if self._kept else port
         self.host = f"127.0.0.1:{self.port}"
         self._tls = tls
         self._auth = auth
@@ -73,6 +77,8 @@ class DockerRegistry:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+        if self._kept is not None:
+            self._kept.close()
 
     @property
     def log(self) -> Path:

@@ -6,18 +6,19 @@ a Deployment makes no pod, and whoever needs a status writes it.
 
 import json
 import secrets
-import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import urllib3
 import yaml
+
+from tests.servers.ports import kept_ports
 
 START_SECONDS = 60.0
 NAME = "api.internal"
@@ -215,7 +216,13 @@ class KubeServer:
 @contextmanager
 def kube_server(assets: Path, folder: Path) -> Iterator[KubeServer]:
     """Start etcd and kube-apiserver from `assets` with all their files in `folder`."""
-    etcd, peer, port = _free_ports(3)
+    with kept_ports(3) as ports, _started(assets, folder, *ports) as server:
+        server.await_ready()
+        yield server
+
+
+@contextmanager
+def _started(assets: Path, folder: Path, etcd: int, peer: int, port: int) -> Iterator[KubeServer]:
     tokens = {user: secrets.token_hex(16) for user in GROUPS}
     certificate, key = _certificate(folder)
     _write_tokens(folder / "tokens.csv", tokens)
@@ -224,9 +231,7 @@ def kube_server(assets: Path, folder: Path) -> Iterator[KubeServer]:
     (folder / "audit.yaml").write_text(yaml.safe_dump(POLICY), encoding="utf-8")
     argv = _apiserver(assets, folder, etcd, port, certificate, key)
     with store, Process(argv, folder / "kube-apiserver.log") as process:
-        server = KubeServer(f"https://127.0.0.1:{port}", certificate, folder, tokens, process)
-        server.await_ready()
-        yield server
+        yield KubeServer(f"https://127.0.0.1:{port}", certificate, folder, tokens, process)
 
 
 def _etcd(assets: Path, folder: Path, port: int, peer: int) -> list[str]:
@@ -280,14 +285,6 @@ def _write_tokens(path: Path, tokens: Mapping[str, str]) -> None:
     lines = [f'{token},{user},{user},"{GROUPS[user]}"\n' for user, token in tokens.items()]
     path.touch(mode=0o600)
     path.write_text("".join(lines), encoding="utf-8")
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _established(definition: dict[str, Any]) -> bool:
