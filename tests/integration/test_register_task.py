@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modelcar.hub import Hub
 from modelcar import plan
+from modelcar.hub import Hub
 from modelcar.tasks.register import Asked, Registered, make
 from modelcar.values import ImageFacts, Model, ModelSource, to_json
 from modelcar.workfolder import WorkFolder

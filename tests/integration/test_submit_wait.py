@@ -56,7 +56,7 @@ def test_each_change_of_a_task_is_one_line(pipelines: PipelinesPlace) -> None:
         begun,
         further,
         further,
-        frame("SUCCEEDED", plan="SUCCEEDED", download="SUCCEEDED", register_2="SUCCEEDED"),
+        frame("SUCCEEDED", plan="SUCCEEDED", download="SUCCEEDED", verify="SUCCEEDED"),
     ]
     done = pipelines.submit(*WAIT)
     assert done.returncode == 0, done.stderr
@@ -213,3 +213,27 @@ def test_on_a_terminal_the_tasks_are_a_table(pipelines: PipelinesPlace) -> None:
         view.show((Task("plan", "succeeded", 30.0), Task("build", "running", 61.0)))
     assert "plan" in shown.getvalue()
     assert "1m 01s" in shown.getvalue()
+
+
+def test_why_nothing_goes_on_is_said_once(
+    pipelines: PipelinesPlace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pod whose image cannot be had waits for ever, which its server calls running."""
+    why = "the pod of mirror: its image cannot be had: manifest unknown"
+    asked = 0
+
+    def explain() -> list[str]:
+        nonlocal asked
+        asked += 1
+        return [why]
+
+    pipelines.submit()
+    [run] = pipelines.server.store.all("runs")
+    begun = frame("RUNNING", plan="RUNNING")
+    pipelines.server.frames = [*[begun] * 12, frame("SUCCEEDED", plan="SUCCEEDED")]
+    found = Address(pipelines.server.url, ca=pipelines.ca.read_text())
+    server = PipelinesServer(found, Token(lambda: TOKEN))
+    wait(server, run["run_id"], {}, Lines(), interval=0.001, explain=explain)
+
+    assert asked > 1
+    assert [one.message for one in caplog.records].count(why) == 1

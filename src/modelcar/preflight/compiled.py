@@ -71,7 +71,7 @@ def of(path: Path, documents: Sequence[Mapping[str, Any]]) -> Compiled:
     images = {one["container"]["image"] for one in executors if "container" in one}
     keys = {key for document in documents for key in _keys(document)}
     asked = (_LEAST, *(one for key, one in _SINCE.items() if key in keys))
-    keeps = "comp-download" in spec["components"]
+    keeps = "comp-transfer" not in spec.get("components", ())
     return Compiled(path, str(spec["sdkVersion"]), tuple(sorted(images)), asked, keeps)
 
 
