@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
-from modelcar.errors import ModelCarError
+from modelcar.errors import ModelCarError, Stopped
 
 WORKERS: Final = 4
 """Enough to keep disk and network busy; more only cost memory."""
@@ -37,16 +37,18 @@ def in_parallel(
     """Return what `work` returns for each item, in their order.
 
     At the first error, and at an interrupt, nothing new is begun; what follows `stop` ends at its
-    next block, and other work that runs is waited for.
+    next block, and other work that runs is waited for, unless the process is told to end.
     """
-    with ThreadPoolExecutor(WORKERS) as pool:
+    pool, waits = ThreadPoolExecutor(WORKERS), True
+    try:
         futures = [pool.submit(work, item) for item in items]
-        try:
-            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-                future.result()  # raises what failed, while others may still be running
-            return [future.result() for future in futures]
-        finally:
-            if stop:
-                stop.set()
-            for future in futures:
-                future.cancel()
+        for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+            future.result()  # raises what failed, while others may still be running
+        return [future.result() for future in futures]
+    except Stopped:
+        waits = False  # a server may be silent for longer than there is time
+        raise
+    finally:
+        if stop:
+            stop.set()
+        pool.shutdown(wait=waits, cancel_futures=True)

@@ -76,9 +76,9 @@ class RunRecorder:
         """Record the stage `name` around its work; an error is recorded and raised again."""
         record = StageRecord(name, "running", time.time())
         began = time.monotonic()
-        self.write(record)
         handle = Handle()
         try:
+            self.write(record)
             yield handle
         except BaseException as error:
             self._write_failure(_failed(record, error, time.monotonic() - began), error)

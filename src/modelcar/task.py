@@ -62,10 +62,13 @@ def spoken(name: str) -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         yield
-    except (ModelCarError, Stopped) as error:
+    except ModelCarError as error:
         notes = getattr(error, "__notes__", ())
         log.error("%s failed: %s", name, "\n  ".join([str(error), *notes]))
         sys.exit(error.exit_code)
+    except Stopped as error:
+        log.error("%s failed: %s", name, error)
+        os._exit(error.exit_code)  # other threads may wait for a server that is silent
     finally:
         signal.signal(signal.SIGTERM, before)
 

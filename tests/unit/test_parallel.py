@@ -32,3 +32,20 @@ def test_after_an_error_nothing_new_is_begun() -> None:
     with pytest.raises(ValueError, match="the first"):
         in_parallel(work, range(10_000))
     assert len(begun) < 10_000
+
+
+def test_a_process_that_is_told_to_end_waits_for_nobody() -> None:
+    silent = threading.Event()
+
+    def work(number: int) -> None:
+        if number:
+            silent.wait(60)
+        else:
+            raise Stopped
+
+    try:
+        with pytest.raises(Stopped):
+            in_parallel(work, range(2))
+        assert not silent.is_set()
+    finally:
+        silent.set()
