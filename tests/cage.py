@@ -23,7 +23,7 @@ _SET_FLAGS, _UP = 0x8914, 0x1  # SIOCSIFFLAGS, IFF_UP
 
 @dataclass(frozen=True, slots=True)
 class Cage:
-    """What a command finds: `shown` read-only and `volume` writable, each where it lies outside.
+    """What a command finds: `shown` read-only, `volume` and `more` writable, each where it lies.
 
     `root` is an empty folder. The command has the variables of `environment` and no other.
     """
@@ -32,11 +32,12 @@ class Cage:
     volume: Path
     shown: Sequence[Path]
     environment: Mapping[str, str]
+    more: Sequence[Path] = ()
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return what runs `argv` in here; root runs it."""
-        shown = ":".join(map(str, self.shown))
-        places = (str(self.root), str(UID), str(self.volume), shown)
+        shown, volumes = (":".join(map(str, p)) for p in (self.shown, (self.volume, *self.more)))
+        places = (str(self.root), str(UID), volumes, shown)
         return [*_UNSHARE, "sh", _SCRIPT, *places, *argv]
 
     def run(self, *argv: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -1,10 +1,10 @@
 #!/bin/sh
-# cage.sh ROOT UID VOLUME SHOWN COMMAND...: run COMMAND as a pod of the restricted policy does.
+# cage.sh ROOT UID VOLUMES SHOWN COMMAND...: run COMMAND as a pod of the restricted policy does.
 # To be started in a mount and PID namespace of its own. ROOT, an empty folder, becomes its root
 # with nothing in it but the machine's programs, the folders SHOWN (A:B:…), all read-only, and
-# two that may be written: VOLUME and a fresh /tmp. The UID is no one's, the group is 0.
+# what may be written: VOLUMES (A:B:…) and a fresh /tmp. The UID is no one's, the group is 0.
 set -eu
-root=$1 uid=$2 volume=$3 shown=$4
+root=$1 uid=$2 volumes=$3 shown=$4
 shift 4
 umask 022
 
@@ -29,7 +29,9 @@ for path in /usr /etc $shown; do
   place "$path"
   mount -o remount,bind,ro "$root$path"
 done
-place "$volume"
+for path in $volumes; do
+  place "$path"
+done
 mount -o remount,ro "$root"
 
 cd "$root"

@@ -104,31 +104,37 @@ class World:
 @contextmanager
 def start(folder: Path) -> Iterator[World]:
     """Start the servers, with all their files in `folder`."""
-    htpasswd = folder / "htpasswd"
-    made = subprocess.run(["htpasswd", "-Bbn", USER, PASSWORD], capture_output=True, check=True)
-    htpasswd.write_bytes(made.stdout)
+    asking = htpasswd(folder / "htpasswd", USER, PASSWORD)
     base = busybox_base.make(folder / "base")
     with (
         HubServer({REPO: FILES}) as hub,
-        DockerRegistry(folder / "oci-registry", htpasswd=htpasswd) as oci_registry,
+        DockerRegistry(folder / "oci-registry", htpasswd=asking) as oci_registry,
         ModelRegistryServer() as model_registry,
     ):
-        auth_file = _auth_file(folder / "registry-auth", oci_registry.host)
-        pushed = _push(base, f"{oci_registry.host}/base", auth_file)
+        auth_file = logins(folder / "registry-auth", USER, PASSWORD, oci_registry.host)
+        pushed = push(base, f"{oci_registry.host}/base", auth_file)
         world = World(folder, hub, oci_registry, model_registry, pushed, auth_file)
         world.volume.mkdir()
         yield world
 
 
-def _auth_file(folder: Path, host: str) -> Path:
-    folder.mkdir()
-    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    path = folder / ".dockerconfigjson"
-    path.write_text(json.dumps({"auths": {host: {"auth": login}}}))
+def htpasswd(path: Path, user: str, password: str) -> Path:
+    """Write the file by which an OCI registry knows one user."""
+    made = subprocess.run(["htpasswd", "-Bbn", user, password], capture_output=True, check=True)
+    path.write_bytes(made.stdout)
     return path
 
 
-def _push(image: DigestReference, repository: str, auth_file: Path) -> str:
+def logins(folder: Path, user: str, password: str, *hosts: str) -> Path:
+    """Write the secret `registry-auth` as a folder, and return its file."""
+    folder.mkdir()
+    login = {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
+    path = folder / ".dockerconfigjson"
+    path.write_text(json.dumps({"auths": dict.fromkeys(hosts, login)}))
+    return path
+
+
+def push(image: DigestReference, repository: str, auth_file: Path) -> str:
     """Copy an image from its folder to the OCI registry, and return it there by digest."""
     settings = ["--preserve-digests", "--dest-tls-verify=false", f"--authfile={auth_file}"]
     places = [f"{image.location}:{image.tag}", f"docker://{repository}:1"]

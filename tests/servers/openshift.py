@@ -45,6 +45,7 @@ def install(server: KubeServer, kserve: Path) -> None:
 def definitions() -> list[dict[str, Any]]:
     """Return what a test server needs to know of OpenShift."""
     return [
+        definition("Workflow", "argoproj.io", "v1alpha1"),
         definition("Template", "template.openshift.io"),
         definition("Route", "route.openshift.io"),
         definition("ImageStream", "image.openshift.io"),

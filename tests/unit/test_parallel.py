@@ -3,6 +3,7 @@ import threading
 
 import pytest
 
+from modelcar.errors import Stopped
 from modelcar.parallel import WORKERS, in_parallel
 
 
