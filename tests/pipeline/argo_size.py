@@ -69,7 +69,7 @@ def _task(
 
 def _patch(component: Any, task: Any, container: Any) -> dict[str, Any]:
     """Return what the driver makes of a task: KFP's launcher around the component's command."""
-    values = {key: "x" * _VALUE for key in task.get("inputs", {}).get("parameters", {})}
+    values = dict.fromkeys(task.get("inputs", {}).get("parameters", {}), "x" * _VALUE)
     launcher = ["/kfp-launcher/launch", "--run_id", "x" * _ID, "--component_spec", _text(component)]
     launcher += ["--executor_input", _text({"inputs": {"parameterValues": values}}), "--"]
     main = {**container, "name": "main", "command": launcher + container.get("command", [])}
