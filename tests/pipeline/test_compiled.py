@@ -13,6 +13,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as spec
 from kubernetes.utils import parse_quantity
 
 from modelcar import catalog, pipeline_arguments, skopeo_copy
+from modelcar.preflight.compiled import read
 from tests.pipeline.compiled_file import (
     EVERY,
     OVERLAPPED,
@@ -232,3 +233,11 @@ def test_it_names_no_machine_and_no_package_host() -> None:
 def _sources(name: str) -> list[str]:
     executor = EXECUTORS[name]
     return list(executor.sources.values()) if executor.embedded else []
+
+
+@pytest.mark.parametrize(("path", "keeps"), [(SHIPPED, True), (OVERLAPPED, False)])
+def test_only_what_keeps_files_wants_room_for_them(path: Path, keeps: bool) -> None:
+    task = CompiledPipeline(path).tasks["plan"]
+    told = task["inputs"]["parameters"]["keeps_files"]["runtimeValue"]["constant"]
+    assert told == str(keeps).lower()
+    assert read(path).keeps_files is keeps
