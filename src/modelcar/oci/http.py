@@ -294,7 +294,8 @@ def _codes(response: Response) -> str:
 def _remedy(repository: Repository, response: Response) -> str:
     match response.status:
         case 401 | 403:
-            return f"log in with the right to push: `skopeo login {repository.host}`"
+            pipeline = "in a pipeline the secret registry-auth has the login"
+            return f"log in with the right to push: `skopeo login {repository.host}`; {pipeline}"
         case 404:
             return f"check that the repository {repository.path} exists and may be read"
         case 413:

@@ -4,6 +4,7 @@ It has no volume: a claim that is missing, or in use on another node, would keep
 """
 
 import logging
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from modelcar.task import run_id, spoken
 from modelcar.values import Model, RunRecord, StageRecord
 
 log = logging.getLogger(__name__)
+
+_OWN = "report"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,20 +46,25 @@ def _run(model: Model) -> RunRecord:
     """Return what is known of the run; one that did not come to its end has failed."""
     stages = _stages()
     run = run_summary.summary(model.name, model.version, stages)
-    complete = {stage.name for stage in stages} >= set(STAGES[:-1])
-    return run if complete else replace(run, status="failed")
+    names = {stage.name for stage in stages}
+    if names == {_OWN}:
+        return replace(run, status="running")  # how it ended is not known
+    return run if names >= set(STAGES[:-1]) else replace(run, status="failed")
 
 
 def _stages() -> tuple[StageRecord, ...]:
     """Return what the pods of the run tell; a report with gaps is better than none."""
     if not cluster.reachable():
-        log.warning("no API server can be asked for the run's pods: nothing is known of it")
-        return ()
+        return _unknown("no API server can be asked for its pods")
     try:
         return run_pods.records(cluster.connect(), cluster.namespace(), run_id())
     except ModelCarError as error:
-        log.warning("%s", error)
-        return ()
+        return _unknown(str(error))
+
+
+def _unknown(why: str) -> tuple[StageRecord, ...]:
+    log.warning("nothing is known of the run: %s", why)
+    return (StageRecord(_OWN, "skipped", time.time(), detail=f"nothing is known of it: {why}"),)
 
 
 def _release(claim: str, what: str) -> None:
