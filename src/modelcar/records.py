@@ -77,14 +77,21 @@ class RunRecorder:
         record = StageRecord(name, "running", time.time())
         began = time.monotonic()
         handle = Handle()
+        self._begin(record)
         try:
-            self.write(record)
             yield handle
         except BaseException as error:
             self._write_failure(_failed(record, error, time.monotonic() - began), error)
             raise
         handle.record = handle.ended(record, time.monotonic() - began)
         self.put(handle.record)
+
+    def _begin(self, record: StageRecord) -> None:
+        try:
+            self.write(record)
+        except ModelCarError as error:
+            self._told(_failed(record, error, 0.0))
+            raise
 
     def put(self, record: StageRecord) -> None:
         """Write the record of a stage that has ended; raise ModelCarError where that fails."""

@@ -14,6 +14,7 @@ from tests.servers.kube import KubeServer
 
 MODEL = "mistral-24b 1.0"
 CLAIMS = {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["get", "update"]}
+PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
 WORKFLOWS = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["list"]}
 
 
@@ -56,7 +57,7 @@ class Claim:
 @pytest.fixture
 def claim(kube: KubeServer) -> Iterator[Claim]:
     found = Claim(kube)
-    kube.grant(found.namespace, CLAIMS, WORKFLOWS)
+    kube.grant(found.namespace, CLAIMS, PODS, WORKFLOWS)
     yield found
     kube.revoke(found.namespace)
 
@@ -94,6 +95,24 @@ def test_of_a_run_that_is_over_it_is_taken(claim: Claim, phase: str) -> None:
     assert claim.lease("two").take() == "one"
     assert not claim.lease("one").release()
     assert claim.annotations[ANNOTATION] == f'{{"{MODEL}": "two"}}'
+
+
+def test_while_a_task_of_it_still_runs_a_run_is_not_over(claim: Claim) -> None:
+    claim.lease("one").take()
+    claim.workflow("one", "Failed")
+    path = f"/api/v1/namespaces/{claim.namespace}/pods"
+    metadata = {"name": "task", "labels": {"pipeline/runid": "one"}}
+    spec = {"containers": [{"name": "main", "image": "x"}]}
+    claim.kube.request("POST", path, {"metadata": metadata, "spec": spec})
+    for phase, held in (("Running", True), ("Failed", False)):
+        status = {"status": {"phase": phase}}
+        merge = "application/merge-patch+json"
+        claim.kube.request("PATCH", f"{path}/task/status", status, merge)
+        if held:
+            with pytest.raises(PreflightError, match="run one holds it"):
+                claim.lease("two").take()
+        else:
+            assert claim.lease("two").take() == "one"
 
 
 def test_another_model_version_has_its_own(claim: Claim) -> None:
@@ -148,6 +167,7 @@ def test_a_claim_that_is_not_there_is_named(claim: Claim) -> None:
             'resources: ["persistentvolumeclaims"], verbs: ["update"]',
         ),
         ([CLAIMS], 'resources: ["workflows"], verbs: ["list"]'),
+        ([CLAIMS, WORKFLOWS], 'resources: ["pods"], verbs: ["list"]'),
     ],
 )
 def test_a_right_that_is_missing_is_named(
