@@ -75,9 +75,9 @@ def settle(task: Any, stage: str, pvc_name: Any) -> Any:
     """
     settings = OF_STAGE[stage]
     task.set_caching_options(False)
-    # Argo lets no try begin, and none go on, this long after the first: a week is no limit.
-    again = {"num_retries": 2, "backoff_duration": "30s", "backoff_factor": 2.0}
-    task.set_retry(**again, backoff_max_duration="604800s")
+    # Our own code tries again what may pass. This is for a lost pod, and once: each try makes the
+    # run's object larger. Argo lets no try begin, and none go on, a week after the first.
+    task.set_retry(num_retries=1, backoff_duration="30s", backoff_max_duration="604800s")
     # The run's id, by which records and pods of one run are found again.
     kubernetes.use_field_path_as_env(task, "MODELCAR_RUN_ID", "metadata.labels['pipeline/runid']")
     _resources(task, settings.resources)

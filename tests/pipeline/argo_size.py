@@ -22,11 +22,12 @@ _VALUE = 64
 """Bytes of a parameter's value, but for what plan and build tell."""
 
 
-def packed(pipeline: CompiledPipeline, failed_tries: int) -> int:
-    """Return the bytes of the run's object at its end; each task failed so often before."""
+def packed(pipeline: CompiledPipeline, failed: str = "") -> int:
+    """Return the bytes of the run's object at its end; the task `failed` had to be tried again."""
     nodes = _Nodes()
     for name, task in pipeline.tasks.items():
-        _task(nodes, pipeline, name, task, failed_tries + 1)
+        tries = 1 + task["retryPolicy"]["maxRetryCount"] * (name == failed)
+        _task(nodes, pipeline, name, task, tries)
     return len(_json(_spec(pipeline))) + _TEMPLATES + nodes.packed()
 
 

@@ -24,7 +24,7 @@ CARRYING = [name for name in STAGES if EXECUTORS[name].embedded]
 # Not more than this: an argv string, a component's archive, all archives, the dashboard's file.
 WORD, ARCHIVE, ARCHIVES, FILE = 100_000, 45_000, 130_000, 1_000_000
 # Argo refuses a workflow of 1,048,576 bytes.
-WORKFLOW = 1_000_000
+WORKFLOW = 1_030_000
 LEFT_OUT = re.compile(r"^\s*(?:import|from)\s+(pydantic|modelcar\.(?:catalog|cli|run)\b)", re.M)
 
 ORDER = ("plan", "download", "transfer", "build", "mirror", "register", "deploy", "verify")
@@ -63,7 +63,8 @@ def test_everything_stays_within_the_limits_of_argo_and_the_dashboard(path: Path
     assert sum(sizes.values()) <= ARCHIVES, sizes
     assert max(len(word.encode()) for executor in executors for word in executor.words) < WORD
     assert path.stat().st_size < FILE
-    assert packed(CompiledPipeline(path), failed_tries=0) < WORKFLOW
+    pipeline = CompiledPipeline(path)
+    assert max(packed(pipeline, failed) for failed in ("", *pipeline.tasks)) < WORKFLOW
 
 
 def test_archive_holds_the_modules_that_the_stage_imports(stage: Executor) -> None:

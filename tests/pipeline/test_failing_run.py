@@ -71,7 +71,7 @@ def test_the_words_of_skopeo_are_found(cluster: WholeCluster, built: Run) -> Non
 
     assert not done.succeeded
     assert "register" not in done.started
-    pod = cluster.namespace.pods("unmirrored")["root.exit-handler-1.mirror.executor(2)"]
+    pod = cluster.namespace.pods("unmirrored")["root.exit-handler-1.mirror.executor(1)"]
     for text in _both(done):
         assert "the pod of mirror" in text
         assert f"read `oc logs -n {cluster.namespace.name} {pod['metadata']['name']}" in text

@@ -171,7 +171,7 @@ def test_failing_run_says_why_once_and_still_reports(world: World) -> None:
     assert {folder.name for folder in done.outputs.iterdir()} == {"plan", "report"}
     said = [line for line in done.log.splitlines() if "hf://example/missing" in line]
     tries = done.log.count("Got executor_input") - 1  # the last is the report's
-    assert len(said) == tries == 3
+    assert len(said) == tries == 2
     assert all("plan failed: hf://example/missing@main: there is no such" in line for line in said)
     assert "check the name" in said[0]
     assert "Traceback" not in done.log
