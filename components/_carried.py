@@ -39,12 +39,14 @@ class Carried:
     def left(self) -> str:
         """Leave it on the volume; where that fails, the task itself will say what is wrong."""
         return (
-            "import os, sys\n"
+            "import os, sys, tempfile\n"
             f"_path = os.path.join(os.environ['{FOLDER}'], '{self.sha256}')\n"
             "try:\n"
             "    os.makedirs(os.path.dirname(_path), exist_ok=True)\n"
-            "    with open(_path + '.new', 'wb') as _file: _file.write(_code)\n"
-            "    os.replace(_path + '.new', _path)\n"
+            "    _file, _new = tempfile.mkstemp(dir=os.path.dirname(_path))\n"
+            "    with os.fdopen(_file, 'wb') as _file: _file.write(_code)\n"
+            "    os.chmod(_new, 0o644)\n"
+            "    os.replace(_new, _path)\n"
             "except OSError as _error: print(f'code on the volume: {_error}', file=sys.stderr)\n"
         )
 
