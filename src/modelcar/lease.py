@@ -93,8 +93,16 @@ class Lease:
         return "Running" in self._phases("/api/v1", "pods", run)
 
     def _phases(self, group: str, kind: str, run: str) -> list[str]:
+        """Return the phases of a run's objects, none where the cluster knows no such kind."""
+        from kubernetes.client.rest import ApiException
+
         path = f"{group}/namespaces/{self.namespace}/{kind}"
-        listed = request(self.api, "GET", path, [("labelSelector", f"{RUN_LABEL}={run}")])
+        try:
+            listed = request(self.api, "GET", path, [("labelSelector", f"{RUN_LABEL}={run}")])
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            return []
         return [(item.get("status") or {}).get("phase", "") for item in listed["items"]]
 
     def _held(self, holder: str) -> PreflightError:

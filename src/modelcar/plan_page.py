@@ -1,14 +1,13 @@
 """What a plan would move, as Markdown."""
 
-import re
 from collections.abc import Iterator
 
+from modelcar import wording
 from modelcar.gpu import Fit, told
 from modelcar.values import Plan
 from modelcar.wording import line, size
 
 ROWS = 30
-_MARKUP = re.compile(r"[\\`*_\[\]|~#&<>]")
 
 
 def markdown(plan: Plan, fit: Fit) -> str:
@@ -47,4 +46,4 @@ def _left_out(plan: Plan) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    return _MARKUP.sub(lambda match: f"\\{match[0]}", line(text, 200))
+    return wording.markdown(line(text, 200))

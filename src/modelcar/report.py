@@ -1,17 +1,13 @@
 """One page a run, as Markdown and as HTML that needs nothing but itself."""
 
-import re
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from modelcar import page, timeline
+from modelcar import page, timeline, wording
 from modelcar.values import RunRecord
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_MARKUP = re.compile(r"[\\`*_\[\]|~#&<>]")
 
 
 def markdown(run: RunRecord) -> str:
@@ -19,7 +15,7 @@ def markdown(run: RunRecord) -> str:
     from jinja2 import Environment
 
     # `finalize` is Markdown's autoescape: it sees every value that the template prints.
-    environment = Environment(finalize=_escaped)  # noqa: S701
+    environment = Environment(finalize=lambda value: wording.markdown(str(value)))  # noqa: S701
     return _render(environment, "report.md.j2", run)
 
 
@@ -39,10 +35,3 @@ def _render(environment: "Environment", name: str, run: RunRecord) -> str:
     text = resources.files("modelcar").joinpath(name).read_text(encoding="utf-8")
     template = environment.from_string(text)
     return template.render(page=page.lay_out(run), drawing=timeline)
-
-
-def _escaped(value: Any) -> str:
-    def escape(match: re.Match[str]) -> str:
-        return _ENTITIES.get(match[0], f"\\{match[0]}")
-
-    return _MARKUP.sub(escape, str(value))

@@ -1,5 +1,9 @@
 """Numbers and texts as people read them: decimal units, as disks and the Hub count."""
 
+import re
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKUP = re.compile(r"[\\`*_\[\]|~#&<>]")
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
@@ -39,3 +43,8 @@ def line(text: str, limit: int = 300) -> str:
         for char in " ".join(text.split())
     )
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def markdown(text: str) -> str:
+    """Return `text` so that Markdown, also within a table, shows it as it is."""
+    return _MARKUP.sub(lambda match: _ENTITIES.get(match[0], f"\\{match[0]}"), text)

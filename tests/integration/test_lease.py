@@ -4,13 +4,14 @@ import dataclasses
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelcar.errors import DeployError, PreflightError
 from modelcar.lease import ANNOTATION, Lease
-from tests.servers.kube import KubeServer
+from tests.servers.kube import KubeServer, kube_server
 
 MODEL = "mistral-24b 1.0"
 CLAIMS = {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["get", "update"]}
@@ -180,3 +181,12 @@ def test_a_right_that_is_missing_is_named(
     with pytest.raises(DeployError) as caught:
         claim.lease("one").take()
     assert missing in str(caught.value)
+
+
+def test_where_there_is_no_argo_no_run_goes_on(
+    kube_parts: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with kube_server(kube_parts[0], tmp_path) as bare:
+        claim = Claim(bare)
+        claim.lease("one", user="admin").take()
+        assert claim.lease("two", user="admin").take() == "one"

@@ -113,7 +113,9 @@ def _cluster(
     checks: dict[str, Check] = {
         "rights": account.rights,
         "pipelines_version": lambda: pipelines.version(api, where, pipeline()),
-        "pvc": lambda: namespace.volume(api, where, site.pvc, _room(planned, target, pipeline())),
+        "pvc": lambda: namespace.volume(
+            api, where, site.pvc, _room(planned, target or None, pipeline())
+        ),
         "kserve": lambda: serving.kserve(api),
         "runtime": lambda: serving.runtime(api, where, wanted.runtime),
         "pull_secret": lambda: namespace.pull_secret(api, where, wanted.pull_secret),
@@ -123,10 +125,10 @@ def _cluster(
         yield from _asked(check, name)
 
 
-def _room(planned: Planned, target: TagReference | str, pipeline: Compiled | None) -> int:
+def _room(planned: Planned, target: TagReference | None, pipeline: Compiled | None) -> int:
     """Return the bytes of files that the volume is to hold."""
     keeps = pipeline is None or pipeline.keeps_files
-    return planned.missing(target if isinstance(target, TagReference) else None) if keeps else 0
+    return planned.missing(target) if keeps else 0
 
 
 def _account(asked: str, server: str) -> str:

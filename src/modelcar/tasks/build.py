@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 from modelcar import outcome, skopeo_copy
+from modelcar.oci.reference import TagReference
 from modelcar.packing import Packing
 from modelcar.push import push
 from modelcar.supply import Supply
@@ -37,9 +38,13 @@ def make(asked: Asked) -> tuple[tuple[str, ...], Figures]:
         supply = Supply(model.source, work)
         built = push(made, target, work, supply, Packing(base=asked.base_image))
         stage.done(built, outcome.build(built))
-    mirror = asked.mirror(model, asked.commit) or target
+    return told(built, asked.mirror(model, asked.commit) or target), figures(built)
+
+
+def told(built: BuiltImage, mirror: TagReference) -> tuple[str, ...]:
+    """Return the image, its facts in JSON, its bytes, and how skopeo copies it to its mirror."""
     facts = (json.dumps(to_json(built.facts)), str(built.facts.size))
-    return (str(built.image), *facts, *skopeo_copy.endpoints(built.image, mirror)), figures(built)
+    return (str(built.image), *facts, *skopeo_copy.endpoints(built.image, mirror))
 
 
 def figures(built: BuiltImage) -> Figures:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from modelcar import cluster, fitting, outcome, parameters, plan, plan_page, serving_parameters
 from modelcar.hub import Hub
-from modelcar.lease import Lease
 from modelcar.preflight import before
 from modelcar.preflight import namespace as place
 from modelcar.preflight.finding import Finding, require, run
 from modelcar.records import Handle
-from modelcar.task import run_id, task
+from modelcar.task import task
+from modelcar.tasks import leased
 from modelcar.tasks.asked import Chosen, Named, Served
 from modelcar.termination import short
 from modelcar.values import Model, Plan
@@ -89,14 +89,6 @@ def _volume(claim: str, needed: int) -> Iterator[Finding]:
 
 
 def _lease(asked: Asked, model: Model) -> None:
-    """Take the lease; outside a cluster there is none."""
-    if cluster.reachable():
-        what = f"{model.name} {model.version}"
-        before_it = lease(asked.pvc_name, what).take()
-        if before_it:
-            log.info("run %s, which is over, had not given its lease back", before_it)
-
-
-def lease(claim: str, what: str) -> Lease:
-    """Return this run's lease of a model version on a claim of the pipeline's own namespace."""
-    return Lease(cluster.connect(), cluster.namespace(), claim, what, run_id())
+    lease = leased.own(asked.pvc_name, model)
+    if lease and (holder := lease.take()):
+        log.info("run %s, which is over, had not given its lease back", holder)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from modelcar import cluster, parameters, report, run_pods, run_summary
 from modelcar.errors import ModelCarError
-from modelcar.lease import Lease
 from modelcar.records import STAGES
 from modelcar.task import run_id, spoken
+from modelcar.tasks import leased
 from modelcar.values import Model, RunRecord, StageRecord
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def make(asked: Asked, page: Path, summary: Path) -> None:
             page.write_text(report.html(run), encoding="utf-8")
             summary.write_text(report.markdown(run), encoding="utf-8")
         finally:
-            _release(asked.pvc_name, f"{model.name} {model.version}")
+            _release(asked.pvc_name, model)
 
 
 def _run(model: Model) -> RunRecord:
@@ -67,12 +67,11 @@ def _unknown(why: str) -> tuple[StageRecord, ...]:
     return (StageRecord(_OWN, "skipped", time.time(), detail=f"nothing is known of it: {why}"),)
 
 
-def _release(claim: str, what: str) -> None:
-    if not cluster.reachable():
-        return
+def _release(claim: str, model: Model) -> None:
     try:
-        if Lease(cluster.connect(), cluster.namespace(), claim, what, run_id()).release():
-            log.info("the lease of %s on %s is given back", what, claim)
+        lease = leased.own(claim, model)
+        if lease and lease.release():
+            log.info("the lease of %s on %s is given back", lease.what, claim)
     except ModelCarError as error:
         # The next run takes it over: this one will have ended.
         log.warning("%s", error)

@@ -1,17 +1,15 @@
 """The pipeline's task that streams what the OCI registry lacks straight from the Hub into it."""
 
-import json
 from dataclasses import dataclass
 
-from modelcar import outcome, skopeo_copy
+from modelcar import outcome
 from modelcar.hub import Hub
 from modelcar.packing import Packing
 from modelcar.push import push
 from modelcar.supply import Supply
 from modelcar.task import recorder, task
-from modelcar.tasks.build import Figures, figures
+from modelcar.tasks.build import Figures, figures, told
 from modelcar.tasks.listed import Listing
-from modelcar.values import to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,6 @@ def make(asked: Asked) -> tuple[tuple[str, ...], Figures]:
         supply = Supply(model.source, work, hub)
         built = push(made, target, work, supply, Packing(base=asked.base_image))
         stage.done(built, outcome.build(built))
-    ends = skopeo_copy.endpoints(built.image, asked.mirror(model, asked.commit) or target)
-    facts = (json.dumps(to_json(built.facts)), str(built.facts.size))
+    image = told(built, asked.mirror(model, asked.commit) or target)
     moved = {**figures(built), "downloaded_bytes": built.bytes.downloaded}
-    return (str(work.save(made)), str(built.image), *facts, *ends), moved
+    return (str(work.save(made)), *image), moved
