@@ -5,6 +5,9 @@ from kfp import dsl
 from components._chosen import chosen
 from modelcar import skopeo_copy
 
+_LONGEST = "24h"
+"""skopeo waits for a silent registry without end; a terabyte takes half of this at 25 MB/s."""
+
 
 @dsl.container_component
 def mirror(
@@ -18,4 +21,5 @@ def mirror(
     arguments = skopeo_copy.copy_arguments(
         source, destination, digest, source_tls_verify, destination_tls_verify
     )
-    return dsl.ContainerSpec(image=chosen().for_skopeo, command=["skopeo"], args=arguments)
+    bounded = [f"--command-timeout={_LONGEST}", *arguments]
+    return dsl.ContainerSpec(image=chosen().for_skopeo, command=["skopeo"], args=bounded)

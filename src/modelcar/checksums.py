@@ -32,13 +32,14 @@ class Check:
     Git hashes a file as `blob SIZE NUL content` (git-hash-object).
     """
 
-    def __init__(self, file: SourceFile) -> None:
-        self._file, self._seen = file, 0
+    def __init__(self, file: SourceFile, name: str = "") -> None:
+        """`name` is what errors call the file, else its path."""
+        self._file, self._seen, self._name = file, 0, name or file.path
         self._sha256 = hashlib.sha256()
         head = b"blob %d\0" % file.size
         self._git = hashlib.sha1(head, usedforsecurity=False) if file.blob_id else None
         named = file.path.lower().endswith(".safetensors")
-        self._header = HeaderReader(file.path, file.size) if named else None
+        self._header = HeaderReader(self._name, file.size) if named else None
 
     def follow(self, content: Iterable[bytes], start: int = 0) -> Iterator[bytes]:
         """Yield `content`, the file's bytes from `start` on, unchanged.
@@ -55,7 +56,7 @@ class Check:
             if fresh:
                 self._take(fresh)
             yield block
-        _compare(self._file, self._seen, self.sums)
+        _compare(self._file, self._seen, self.sums, self._name)
         if self._header:
             self._header.finish()
 
@@ -98,14 +99,14 @@ def verify(file: SourceFile, path: Path, known: CheckedFiles) -> SourceFile:
     return replace(file, sha256=sums.sha256)
 
 
-def _compare(file: SourceFile, seen: int, sums: Sums) -> None:
-    remedy = "the copy is damaged or was changed: remove it and download again"
+def _compare(file: SourceFile, seen: int, sums: Sums, name: str) -> None:
+    remedy = "it was changed or damaged on its way: download again, or ask who serves it"
     if seen != file.size:
         many = "more than" if seen > file.size else f"only {seen} of"
-        raise VerificationError(file.path, f"it has {many} the {file.size} bytes listed", remedy)
+        raise VerificationError(name, f"it has {many} the {file.size} bytes listed", remedy)
     if file.sha256 is not None and sums.sha256 != file.sha256:
         why = f"its sha256 is {sums.sha256}, not {file.sha256}"
-        raise VerificationError(file.path, why, remedy)
+        raise VerificationError(name, why, remedy)
     if file.blob_id is not None and sums.blob_id != file.blob_id:
         why = f"its git blob id is {sums.blob_id}, not {file.blob_id}"
-        raise VerificationError(file.path, why, remedy)
+        raise VerificationError(name, why, remedy)

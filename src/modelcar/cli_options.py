@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from modelcar import stopping
 from modelcar.errors import ModelCarError
 
 if TYPE_CHECKING:
@@ -30,16 +31,17 @@ class Group(click.Group):
     """Turns our errors into one line on standard error and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; an interrupt says so and exits 130, as shells expect."""
+        """Run the verb; an interrupt says so and exits 130, as shells expect, SIGTERM 143."""
         try:
-            return super().invoke(ctx)
+            with stopping.heeded():
+                return super().invoke(ctx)
         except ModelCarError as error:
             notes = [f"  {note}" for note in getattr(error, "__notes__", ())]
             click.echo("\n".join([f"modelcar: {error}", *notes]), err=True)
             sys.exit(error.exit_code)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             click.echo("modelcar: interrupted; the same command goes on where it stopped", err=True)
-            sys.exit(130)
+            stopping.leave(getattr(error, "exit_code", 130))
 
 
 def common_options(verb: Verb) -> Verb:

@@ -13,8 +13,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from modelcar import trust
 from modelcar.errors import UsageError
 
-# A registry may assemble a blob of many gigabytes before it answers.
-_TIMEOUT: Final = urllib3.Timeout(connect=10, read=600)
+REACH: Final = 10.0
+"""Seconds to reach a peer."""
+ANSWER: Final = 60.0
+"""Seconds that a peer that was asked for something may be silent."""
+STORE: Final = 600.0
+"""Seconds that one may be silent while it takes or stores bytes.
+
+An OCI registry may assemble a blob of many gigabytes before it answers.
+"""
 
 
 class Pools:
@@ -27,10 +34,15 @@ class Pools:
         """Send one request as urllib3 does; raise its HTTPError, or OSError."""
         proxy = proxy_for(url)
         if proxy not in self._pools:
-            made = pool(proxy, trust.tls_context(), maxsize=8, retries=False, timeout=_TIMEOUT)
+            made = pool(proxy, trust.tls_context(), maxsize=8, retries=False)
             made.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
             self._pools[proxy] = made
-        return self._pools[proxy].request(method, url, **options)
+        return self._pools[proxy].request(method, url, **{"timeout": _timeout(method), **options})
+
+
+def _timeout(method: str) -> urllib3.Timeout:
+    stores = method in ("POST", "PUT", "PATCH")
+    return urllib3.Timeout(connect=REACH, read=STORE if stores else ANSWER)
 
 
 def proxy_for(url: str) -> str:
@@ -104,7 +116,7 @@ class _Lasting:
 
     def endheaders(self, *arguments: Any, **options: Any) -> None:
         super().endheaders(*arguments, **options)  # type: ignore[misc]
-        self.sock.settimeout(_TIMEOUT.read_timeout)
+        self.sock.settimeout(STORE)
 
 
 class _Connection(_Lasting, HTTPConnection):

@@ -63,7 +63,7 @@ class _Download:
             return self._fetch(file)
 
     def _fetch(self, file: SourceFile) -> SourceFile:
-        check = Check(file)
+        check = Check(file, self._supply.named(file))
         with self._progress.transfer(f"download {file.path}", file.size) as advance:
             for block in check.follow(self.stop.follow(self._supply.read(file, 0))):
                 advance(len(block))

@@ -22,7 +22,6 @@ from modelcar.retries import TRANSIENT, retrying
 from modelcar.values import Digest, ModelSource, SourceFile
 
 DEFAULT: Final = "https://huggingface.co"
-_TIMEOUT: Final = urllib3.Timeout(connect=10, read=60)
 _SMALL: Final = 64 << 20
 """Bytes: the most that a file of words, an index or a config has."""
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -133,7 +132,7 @@ class Hub:
         self, source: ModelSource, url: str, headers: Mapping[str, str], stream: bool
     ) -> Response:
         sent = {"User-Agent": "modelcar", **headers, **self._authorization(url)}
-        options = {"timeout": _TIMEOUT, "redirect": False, "preload_content": not stream}
+        options = {"redirect": False, "preload_content": not stream}
         try:
             return self._pools.request("GET", url, headers=sent, **options)
         except (HTTPError, OSError) as error:

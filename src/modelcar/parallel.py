@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
-from modelcar.errors import ModelCarError, Stopped
+from modelcar.errors import ModelCarError
 
 WORKERS: Final = 4
 """Enough to keep disk and network busy; more only cost memory."""
+_GRACE: Final = 1.0
+"""Seconds that an interrupt leaves others to put away what they began: a server may be silent."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -37,18 +39,19 @@ def in_parallel(
     """Return what `work` returns for each item, in their order.
 
     At the first error, and at an interrupt, nothing new is begun; what follows `stop` ends at its
-    next block, and other work that runs is waited for, unless the process is told to end.
+    next block, and other work that runs is waited for, at an interrupt for a second.
     """
-    pool, waits = ThreadPoolExecutor(WORKERS), True
+    pool, waits, futures = ThreadPoolExecutor(WORKERS), True, list[Future[Result]]()
     try:
-        futures = [pool.submit(work, item) for item in items]
+        futures += [pool.submit(work, item) for item in items]
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()  # raises what failed, while others may still be running
         return [future.result() for future in futures]
-    except Stopped:
-        waits = False  # a server may be silent for longer than there is time
+    except KeyboardInterrupt:
+        waits = False
         raise
     finally:
         if stop:
             stop.set()
         pool.shutdown(wait=waits, cancel_futures=True)
+        wait(futures, timeout=_GRACE)

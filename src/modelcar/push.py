@@ -110,7 +110,7 @@ class _Push:
             return self._stream(planned)
 
     def _stream(self, planned: PlannedLayer) -> Descriptor:
-        checks = {file.path: Check(file) for file in planned.files}
+        checks = {file.path: Check(file, self._supply.named(file)) for file in planned.files}
 
         def read(file: SourceFile, start: int) -> Iterator[bytes]:
             return checks[file.path].follow(self._supply.read(file, start), start)

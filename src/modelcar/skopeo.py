@@ -2,8 +2,6 @@
 
 import logging
 import re
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -12,15 +10,16 @@ from typing import Final
 
 from modelcar.errors import MirrorError
 from modelcar.oci.reference import DigestReference, Reference, TagReference
+from modelcar.retries import ATTEMPTS, backoff
 from modelcar.skopeo_copy import compare, copy_arguments, location, verify_tls
+from modelcar.skopeo_process import skopeo
 from modelcar.trust import CA_VARIABLE, ca_files
 from modelcar.values import Digest, ImageDigest
 
-ATTEMPTS: Final = 5
 # skopeo before 1.19 retries none of 500 to 504, whatever --retry-times says.
 _TRANSIENT: Final = re.compile(
     r"\b50[0234]\b|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out"
-    r"|Too Many Requests|connection re(?:set|fused)|unexpected EOF"
+    r"|Too Many Requests|connection re(?:set|fused)|\bEOF\b|broken pipe"
     r"|i/o timeout|TLS handshake timeout",
     re.IGNORECASE,
 )
@@ -31,8 +30,13 @@ _CAUSES: Final = (
     ),
     (r"manifest unknown|name unknown|not found", "check the source's repository and digest"),
     (r"x509|certificate", f"name the CA's file in {CA_VARIABLE}"),
-    (r"no such host|dial tcp", "check the host name, the network and the proxy settings"),
+    (
+        r"no such host|dial tcp|connection re|\bEOF\b|timeout|broken pipe",
+        "check the host name, the network and the proxy settings",
+    ),
     (r"no space left", "free space on the destination"),
+    (r"digest|checksum", "a registry or a proxy changes bytes: mirror again, or look at its log"),
+    (_TRANSIENT.pattern, "the registry has a fault: try again, or look at its log"),
 )
 log = logging.getLogger(__name__)
 
@@ -46,7 +50,8 @@ def mirror(source: Reference, destination: TagReference) -> ImageDigest:
     with tempfile.TemporaryDirectory(prefix="modelcar-") as folder:
         digest_file = Path(folder, "digest")
         tls = (verify_tls(source.location), verify_tls(destination.location))
-        copy = copy_arguments(location(source), location(destination), str(digest_file), *tls)
+        places = (location(source), location(destination))
+        copy = copy_arguments(*places, str(digest_file), *tls, retries=0)  # `run` tries again
         run([copy[0], *_trusted(Path(folder)), *copy[1:]])
         copied = Digest.parse(digest_file.read_text(encoding="ascii").strip())
     expected = source.digest if isinstance(source, DigestReference) else copied
@@ -56,13 +61,13 @@ def mirror(source: Reference, destination: TagReference) -> ImageDigest:
 def run(arguments: Sequence[str]) -> str:
     """Run skopeo and return its standard output; try again while the fault may pass."""
     for tried in range(ATTEMPTS):
-        done = _once(arguments)
+        done = skopeo(arguments)
         if done.returncode == 0:
             return done.stdout
         if tried == ATTEMPTS - 1 or not _TRANSIENT.search(done.stderr):
             break
         log.warning("skopeo: %s; try %d of %d", _last(done.stderr), tried + 2, ATTEMPTS)
-        time.sleep(min(0.5 * 2**tried, 30))
+        time.sleep(backoff(tried))
     raise explain(arguments, done.returncode, done.stderr)
 
 
@@ -80,14 +85,6 @@ def _trusted(folder: Path) -> list[str]:
         return []
     (folder / "ca.crt").write_bytes(b"\n".join(file.read_bytes() for file in files))
     return [f"--src-cert-dir={folder}", f"--dest-cert-dir={folder}"]
-
-
-def _once(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("skopeo")
-    if program is None:
-        remedy = "install it: apt-get install skopeo, dnf install skopeo, or brew install skopeo"
-        raise MirrorError("mirroring", "skopeo is not installed", remedy)
-    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
 
 
 def _last(stderr: str) -> str:

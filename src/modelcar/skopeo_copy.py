@@ -29,7 +29,13 @@ def verify_tls(where: Location) -> str:
 
 
 def copy_arguments(
-    source: str, destination: str, digest_file: str, source_tls: str, destination_tls: str
+    source: str,
+    destination: str,
+    digest_file: str,
+    source_tls: str,
+    destination_tls: str,
+    *,
+    retries: int = 5,
 ) -> list[str]:
     """Return the arguments of one copy that keeps every digest.
 
@@ -40,7 +46,7 @@ def copy_arguments(
         "copy",
         "--all",
         "--preserve-digests",
-        "--retry-times=5",
+        f"--retry-times={retries}",
         f"--src-tls-verify={source_tls}",
         f"--dest-tls-verify={destination_tls}",
         f"--digestfile={digest_file}",

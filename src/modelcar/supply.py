@@ -69,7 +69,7 @@ class Supply:
             self._known.put(path, stamp, sums)
 
     def distrust(self, file: SourceFile) -> bool:
-        """Take note that the file was wrong; return whether another source is left to try."""
+        """Take note that the file was wrong; return whether the Hub is worth another try."""
         part = self._parts.pop(file.path, None)
         from_disk = self._stamps.pop(file.path, None) is not None
         with _explained(self.folder):
@@ -79,7 +79,11 @@ class Supply:
                 self.release(file)  # else the next run would read it, and find it wrong, again
         first = file.path not in self._distrusted
         self._distrusted.add(file.path)
-        return first and self._hub is not None and from_disk and self._source.kind == "hf"
+        return first and self._hub is not None and self._source.kind == "hf"
+
+    def named(self, file: SourceFile) -> str:
+        """Return the file's name with its source, for an error."""
+        return f"{file.path} of {self._source.uri}"
 
     def release(self, file: SourceFile) -> None:
         """Remove the file from the work folder; a folder that is the source stays as it is."""

@@ -2,15 +2,13 @@
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
-from modelcar import termination
+from modelcar import stopping, termination
 from modelcar.errors import ModelCarError, Stopped, UsageError
 from modelcar.records import Handle, RunRecorder
 
@@ -59,22 +57,16 @@ def spoken(name: str) -> Iterator[None]:
     The log of a failed task is all that a user can see of it.
     """
     _log()
-    before = signal.signal(signal.SIGTERM, _stop)
     try:
-        yield
+        with stopping.heeded():
+            yield
     except ModelCarError as error:
         notes = getattr(error, "__notes__", ())
         log.error("%s failed: %s", name, "\n  ".join([str(error), *notes]))
         sys.exit(error.exit_code)
     except Stopped as error:
         log.error("%s failed: %s", name, error)
-        os._exit(error.exit_code)  # other threads may wait for a server that is silent
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise Stopped
+        stopping.leave(error.exit_code)
 
 
 def _log() -> None:

@@ -259,7 +259,7 @@ def test_wrong_bytes_from_the_hub_never_reach_the_oci_registry(
         argv = ["build", MODEL, "--to", target, "--base", str(base)]
         done = modelcar(tmp_path, *argv, HF_ENDPOINT=hub.url)
 
-    refused(done, "model.safetensors: its sha256 is sha256:", "download again")
+    refused(done, "model.safetensors of hf://example/tiny: its sha256 is sha256:", "download again")
     assert tagged(oci_registry.host, repository) is None
     asked = [line for line in oci_registry.asked() if f"/{repository}/blobs/uploads" in line]
     committed = [line for line in asked if line.startswith("PUT")]
@@ -285,7 +285,7 @@ def test_bytes_changed_on_disk_are_noticed_and_fetched_again(
     done = run_build(f"{oci_registry.host}/{repository}:1")
 
     assert told(done)["digest"] == str(layout.digest)
-    assert "model.safetensors: its sha256 is" in done.stderr
+    assert "model.safetensors of hf://example/tiny: its sha256 is" in done.stderr
     assert "fetching it again" in done.stderr
     asked = [line for line in oci_registry.asked() if f"/{repository}/blobs/uploads" in line]
     committed = [line for line in asked if line.startswith("PUT")]
@@ -306,5 +306,5 @@ def test_bytes_changed_in_a_folder_are_refused(
     argv[-1] = f"{oci_registry.host}/{repository}-other:1"
     done = modelcar(tmp_path, *argv, "--base", str(base))
 
-    refused(done, "model.safetensors: its sha256 is", "remove it and download again")
+    refused(done, f"model.safetensors of file://{source}: its sha256 is", "download again")
     assert tagged(oci_registry.host, f"{repository}-other") is None

@@ -73,7 +73,7 @@ def test_a_damaged_file_is_fetched_again_and_no_other(tmp_path: Path) -> None:
         done = modelcar(tmp_path, "download", URI, HF_ENDPOINT=hub.url)
 
     assert done.returncode == 0
-    assert f"{WEIGHTS}: its sha256 is" in done.stderr
+    assert f"{WEIGHTS} of {URI}: its sha256 is" in done.stderr
     assert "fetching it again" in done.stderr
     assert content(tmp_path) == chosen(FILES)
     # The config and the card are read when files are chosen, whatever lies in the folder.
@@ -83,9 +83,9 @@ def test_a_damaged_file_is_fetched_again_and_no_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "damage", "parts"),
     [
-        (WEIGHTS, lambda right: right[:-1] + b"\x01", (f"{WEIGHTS}: its sha256 is sha256:",)),
+        (WEIGHTS, lambda right: right[:-1] + b"\x01", (f"{WEIGHTS} of {URI}: its sha256 is",)),
         (WEIGHTS, lambda right: right[:-1], ("the Hub sends 5999 bytes, listed are 6000",)),
-        ("README.md", lambda right: right[:-1] + b"!", ("README.md: its git blob id is ",)),
+        ("README.md", lambda right: right[:-1] + b"!", (f"README.md of {URI}: its git blob",)),
     ],
 )
 def test_a_file_that_is_not_the_listed_one_is_never_success(

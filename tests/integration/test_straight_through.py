@@ -215,7 +215,8 @@ def test_a_bad_safetensors_header_never_becomes_a_layer(
     with HubServer({REPO: {**FILES, WEIGHTS: bad}}) as hub:
         done = build(tmp_path, hub, f"{oci_registry.host}/{repository}:1", base)
         assert sum(sent for *_, sent in asked(hub, WEIGHTS)) < LARGE
-    refused(done, f"{WEIGHTS}: its header cannot be used", "'X8'", "leave it out with --exclude")
+    name = f"{WEIGHTS} of {URI}"
+    refused(done, f"{name}: its header cannot be used", "'X8'", "leave it out with --exclude")
     assert OciRepository(Repository(oci_registry.host, repository)).manifest("1") is None
 
 
@@ -285,7 +286,7 @@ def test_sums_are_those_of_the_listing_though_the_upload_broke(
         hub.cut(WEIGHTS, after=PART // 2)
         proxy.drop("PATCH", PART, of="upload")
         done = build(tmp_path, hub, f"{proxy.host}/{repository}:1", base)
-    refused(done, f"{WEIGHTS}: its sha256 is")
+    refused(done, f"{WEIGHTS} of {URI}: its sha256 is")
     assert OciRepository(Repository(oci_registry.host, repository)).manifest("1") is None
 
 

@@ -11,13 +11,15 @@ PACKAGES = ("modelcar", "components", "pipelines", "scripts", "tests")
 
 # Each layer may import those before it and, but for PARTS, itself.
 LAYERS = {
-    "ground": "errors values atomic formats images names parallel quantity retries wording",
+    "ground": """
+        errors values atomic formats images names parallel quantity retries stopping wording
+    """,
     "settings": """
         catalog checksums cluster connections entry facts faults gpu gpu_types journal kept_upload
         lease listing look mentions model_shape oci.reference packing parameter_count parameters
         pipeline_arguments progress pushed ranged records remote_code room run_pods safetensors
-        serving_parameters site skopeo_copy stamps termination trust vllm_arguments weights
-        workfolder
+        serving_parameters site skopeo_copy skopeo_process stamps termination trust
+        vllm_arguments weights workfolder
     """,
     "parts": "folder hub model_registry oci serving skopeo",
     "stages": """

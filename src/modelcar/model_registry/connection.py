@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelcar import trust
+from modelcar import connections, trust
 from modelcar.errors import UsageError
 
 _API_PATH = re.compile(r"/api/model_registry(/\w+)?/?$")
@@ -25,7 +25,7 @@ class Connection:
     url: str
     token: str = field(default="", repr=False)
     ca_file: str = ""
-    timeout: float = 60.0
+    timeout: float = field(default_factory=lambda: connections.ANSWER)
     """Seconds for one request; a sixth of them to connect."""
 
     def __post_init__(self) -> None:

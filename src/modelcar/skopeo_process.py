@@ -1,0 +1,89 @@
+"""skopeo as a child process: without our secrets, ended when it is silent, and with us."""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from modelcar import connections
+from modelcar.errors import MirrorError
+
+_NOT_ITS_OWN: Final = frozenset(
+    {
+        *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MODEL_REGISTRY_TOKEN"),
+        *("MODELCAR_ENDPOINT_TOKEN", "KFP_EXISTING_TOKEN", "QUAY_PASSWORD"),
+    }
+)
+_LEAST: Final = 1024
+"""Bytes that show life: a program that only waits still moves a few between its threads."""
+_LOOKS: Final = 20
+_PR_SET_PDEATHSIG: Final = 1
+_LINUX: Final = sys.platform == "linux"
+
+
+def skopeo(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run skopeo once, and return its exit code and output.
+
+    One that moves no byte for `connections.STORE` seconds is killed, where the system tells
+    (Linux), and its error says so: skopeo itself waits for a silent registry without end. Raises
+    MirrorError where it is not installed.
+    """
+    program = shutil.which("skopeo")
+    if program is None:
+        remedy = "install it: apt-get install skopeo, dnf install skopeo, or brew install skopeo"
+        raise MirrorError("mirroring", "skopeo is not installed", remedy)
+    with subprocess.Popen(
+        [program, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={name: text for name, text in os.environ.items() if name not in _NOT_ITS_OWN},
+        preexec_fn=_ends_with_us(),  # nothing there takes a lock
+    ) as process:
+        try:
+            return _awaited(process)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _awaited(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    moved, silent = 0, 0
+    while True:
+        try:
+            output, errors = process.communicate(timeout=connections.STORE / _LOOKS)
+            return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+        except subprocess.TimeoutExpired:
+            now = _moved(process.pid)
+            silent = 0 if now is None or now - moved >= _LEAST else silent + 1
+            moved = now or 0
+            if silent >= _LOOKS:
+                process.kill()
+                _, errors = process.communicate()
+                why = f"no byte moved for {connections.STORE:g} s: i/o timeout"
+                return subprocess.CompletedProcess(process.args, 1, "", f"{errors}\n{why}")
+
+
+def _moved(pid: int) -> int | None:
+    """Return how many bytes a process read and wrote (proc(5), `io`); None where none says."""
+    with suppress(OSError, ValueError):
+        lines = Path(f"/proc/{pid}/io").read_text(encoding="ascii").splitlines()
+        counts = dict(line.split(": ") for line in lines)
+        return int(counts["rchar"]) + int(counts["wchar"])
+    return None
+
+
+def _ends_with_us() -> Callable[[], object] | None:
+    """Return what has the child killed with this process: an orphan could write the tag later."""
+    if not _LINUX:
+        return None
+    libc = ctypes.CDLL(None)  # before the fork, where it is safe
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

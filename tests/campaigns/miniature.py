@@ -1,0 +1,37 @@
+"""The command line in miniature: what counts as large, each pause and each timeout scaled down.
+
+So a model of some megabytes takes the paths of one of gigabytes, and a peer that is silent for as
+long as the timeouts allow takes seconds. Nothing else differs: python -m tests.campaigns.miniature
+VERB…
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Final
+
+KIB: Final = 1024
+SCALED: Final[Mapping[str, Mapping[str, float]]] = {
+    "modelcar.retries": {"PAUSE": 0.01},
+    "modelcar.connections": {"REACH": 1.0, "ANSWER": 1.0, "STORE": 2.0},
+    "modelcar.listing": {"LARGE": 256 * KIB},
+    "modelcar.weights": {"LARGE": 256 * KIB},
+    "modelcar.oci.content": {"_SMALL": 64 * KIB},
+    "modelcar.packing": {"LEAST_CHUNK": 64 * KIB},
+    "modelcar.ranged": {"BLOCK": 32 * KIB},
+}
+
+
+def scale() -> None:
+    """Set each constant; raise AttributeError for one that is gone."""
+    for name, values in SCALED.items():
+        module = importlib.import_module(name)
+        for constant, value in values.items():
+            getattr(module, constant)
+            setattr(module, constant, value)
+
+
+if __name__ == "__main__":
+    scale()
+    from modelcar.cli import main
+
+    main()
