@@ -20,7 +20,11 @@ class SmallVolume:
     folder: Path
 
     def resize(self, size: int) -> None:
-        _mount("-o", f"remount,size={size}", str(self.folder))
+        self.remount(f"size={size}")
+
+    def remount(self, option: str) -> None:
+        """Change an option of the mount, such as `ro`."""
+        _mount("-o", f"remount,{option}", str(self.folder))
 
     def fill(self) -> Path:
         """Take all the room that is left, and return the file that does."""

@@ -5,10 +5,12 @@ import logging
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Final
 
 from modelcar.checksums import blocks
 from modelcar.errors import SourceError, VerificationError
@@ -19,6 +21,8 @@ from modelcar.workfolder import WorkFolder
 if TYPE_CHECKING:
     from modelcar.hub import Hub
 
+_KEPT: Final = 7 * 24 * 3600.0
+"""Seconds that half a file is kept for a run that goes on with it."""
 log = logging.getLogger(__name__)
 
 
@@ -112,33 +116,53 @@ class Supply:
                 self._stamps.setdefault(file.path, Stamp.of(path))
                 yield from blocks(path, start, held)
             for block in self._counted(hub, file, held):
-                part.write(block)
+                _write(part, block)
                 held += len(block)
                 if held > start:
                     yield block[max(len(block) - (held - start), 0) :]
 
     @contextmanager
-    def _part(self, file: SourceFile) -> Iterator[BinaryIO]:
+    def _part(self, file: SourceFile) -> Iterator[FileIO]:
         """Open what there is of the file, at its end; it is this process's own while it is open."""
         path = self._parts.get(file.path) or self._work.partial(file)
         folder = path.parent
         with _explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            _sweep(folder)
             part = _locked(path) or _another(folder)
-        with _explained(folder), part:  # what is written at last may fail when it is closed
+        with _explained(folder), part:
             self._parts[file.path] = Path(part.name)
             yield part
 
 
-def _another(folder: Path) -> BinaryIO:
+def _write(part: FileIO, block: bytes) -> None:
+    """Write all of the block: unbuffered, so that nothing is left to fail when it is closed."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[part.write(rest) :]
+
+
+def _another(folder: Path) -> FileIO:
     handle, name = tempfile.mkstemp(dir=folder)
     os.close(handle)
-    return Path(name).open("ab")
+    path = Path(name)
+    part = path.open("ab", buffering=0)
+    fcntl.flock(part, fcntl.LOCK_EX)
+    return part
 
 
-def _locked(path: Path) -> BinaryIO | None:
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left and none went on with: the volume is not to fill with it."""
+    for left in folder.iterdir():
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _KEPT and (part := _locked(left)):
+                left.unlink()
+                part.close()
+
+
+def _locked(path: Path) -> FileIO | None:
     """Open the file to append to it; None when another process does."""
-    part = path.open("ab")
+    part = path.open("ab", buffering=0)
     try:
         fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if path.exists() and path.stat().st_ino == os.fstat(part.fileno()).st_ino:

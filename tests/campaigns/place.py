@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +20,8 @@ from tests.servers.docker_registry import DockerRegistry, free_port
 from tests.servers.hub import HubServer
 from tests.servers.model_registry import ModelRegistryServer
 
+MINIATURE: Final = (sys.executable, "-m", "tests.campaigns.miniature")
 ROOT: Final = Path(__file__).resolve().parents[2]
-MODEL: Final = REPO.partition("/")[2]
 LIMIT: Final = 120.0
 """Seconds that a run may take here; scaled as its timeouts are, none comes near it."""
 Meet = Callable[[str, str], Passage]
@@ -49,10 +49,6 @@ class Servers:
     port: int
     """Where the OCI registry is met by every run, since an image says where its base came from."""
 
-    @property
-    def tag(self) -> str:
-        return f"1-{self.hub.commit(REPO)[:7]}"
-
 
 @dataclass(frozen=True)
 class Place:
@@ -66,6 +62,8 @@ class Place:
     absent: Mapping[Peer, str]
     """Where a run looks for a peer in vain."""
     base_at_registry: bool
+    repo: str = REPO
+    program: Sequence[str] = MINIATURE
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def named(self, peer: Peer) -> str:
@@ -76,10 +74,19 @@ class Place:
         """Return the same with every peer there."""
         return replace(self, absent={})
 
+    @property
+    def image(self) -> str:
+        """What the run's image is called, without its digest."""
+        return f"{self.hosts['oci_registry']}/{self.repository}/{self._model}"
+
+    @property
+    def _model(self) -> str:
+        return self.repo.partition("/")[2]
+
     def begin(self, *options: str, work: str = "work") -> subprocess.Popen[str]:
         """Start the run in a process of its own."""
-        (self.folder / "site.yaml").write_text(yaml.safe_dump(self._site()))
-        argv = [sys.executable, "-m", "tests.campaigns.miniature", "run", f"hf://{REPO}"]
+        self.write_site()
+        argv = [*self.program, "run", f"hf://{self.repo}"]
         where = ["--site", "site.yaml", "--out", "out", "--workdir", work, "--json"]
         return subprocess.Popen(
             [*argv, *where, *options],
@@ -89,6 +96,13 @@ class Place:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def write_site(self) -> None:
+        """Write the site file and make the folder of temporary files, where they are not so."""
+        (self.folder / "tmp").mkdir(exist_ok=True)
+        site, text = self.folder / "site.yaml", yaml.safe_dump(self._site())
+        if not site.exists() or site.read_text() != text:
+            site.write_text(text)
 
     def _site(self) -> dict[str, Any]:
         oci_registry, servers = self.named("oci_registry"), self.servers
@@ -110,10 +124,16 @@ class Place:
 
     def stand(self) -> tuple[str | None, str | None]:
         """Return the digests at the OCI registry and the mirror, once all below them is whole."""
-        repository = f"{self.repository}/{MODEL}"
+        repository = f"{self.repository}/{self._model}"
+        tag = f"1-{self.servers.hub.commit(self.repo)[:7]}"
         hosts = (self.servers.oci_registry.host, self.servers.mirror.host)
-        at_first, at_mirror = (whole(host, repository, self.servers.tag) for host in hosts)
+        at_first, at_mirror = (whole(host, repository, tag) for host in hosts)
         return at_first, at_mirror
+
+    def hold(self, digest: str) -> None:
+        """Have the image of `digest` stand everywhere, and one version name it."""
+        assert self.stand() == (digest, digest)
+        assert self.registered() == [f"oci://{self.image}@{digest}"]
 
     def registered(self) -> list[str]:
         """Return the URIs of all artifacts, once there is one of each thing at most."""
@@ -123,9 +143,11 @@ class Place:
         return [artifact["uri"] for artifact in store.all("artifact")]
 
     def _environment(self) -> dict[str, str]:
-        temporary = self.folder / "tmp"
-        temporary.mkdir(exist_ok=True)
-        own = {"TMPDIR": str(temporary), "PYTHONPATH": f"{ROOT}/src:{ROOT}", "COLUMNS": "100"}
+        own = {
+            "TMPDIR": str(self.folder / "tmp"),
+            "PYTHONPATH": f"{ROOT}/src:{ROOT}",
+            "COLUMNS": "100",
+        }
         return {**os.environ, **own, **self.variables}
 
 
@@ -182,11 +204,17 @@ def told(done: subprocess.CompletedProcess[str]) -> Any:
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the error of a run that failed, once it is one line of ours with a remedy."""
+    """Return the error of a run that failed, once it is one line of ours with a remedy.
+
+    Notes may follow it, a line each, further in.
+    """
     assert done.returncode in (1, 2), done.stderr
     assert not done.stdout
     assert "Traceback" not in done.stderr, done.stderr
-    line = done.stderr.splitlines()[-1]
+    lines = done.stderr.splitlines()
+    while lines[-1].startswith("  "):
+        lines.pop()
+    line = lines[-1]
     assert line.startswith("modelcar: "), done.stderr
     assert "; " in line, line
     return line

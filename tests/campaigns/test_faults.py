@@ -18,7 +18,7 @@ import pytest
 from tests.campaigns.befalling import Befalling
 from tests.campaigns.extent import seeds
 from tests.campaigns.figures import note
-from tests.campaigns.place import MODEL, Place, Servers, nowhere, one_line, place, told
+from tests.campaigns.place import Place, Servers, nowhere, one_line, place, told
 from tests.campaigns.schedule import REQUESTS, Peer, Schedule, draw
 
 BOUND: Final = 60.0
@@ -98,11 +98,11 @@ def test_a_run_ends_right_or_says_who_failed(
 
 def hold(found: Place, right: str, *, ended_well: bool) -> None:
     """Have nothing stand anywhere but the right image, whole, and after a good end have it all."""
-    allowed = {right} if ended_well else {right, None}
-    assert set(found.stand()) <= allowed
-    image = f"oci://{found.hosts['oci_registry']}/{found.repository}/{MODEL}@{right}"
-    uris = found.registered()
-    assert uris == [image] if ended_well else uris in ([], [image])
+    if ended_well:
+        found.hold(right)
+    else:
+        assert set(found.stand()) <= {right, None}
+        assert found.registered() in ([], [f"oci://{found.image}@{right}"])
 
 
 def assert_names(line: str, found: Place, schedule: Schedule) -> None:

@@ -1,3 +1,4 @@
+import fcntl
 import hashlib
 import json
 import subprocess
@@ -122,7 +123,7 @@ def test_an_upload_that_breaks_leaves_nothing(store: OciLayout, folder: Path) ->
 
     with pytest.raises(ImageError, match="the source broke"):
         store.push_blob(Content(8, breaking))
-    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["oci-layout"]
 
 
 def test_what_is_not_there_reads_as_none_or_is_refused(store: OciLayout) -> None:
@@ -190,3 +191,15 @@ def test_writers_at_the_same_time_keep_all_their_tags_and_one_marker(tmp_path: P
         assert dict(tags(folder)) == {tag: str(digest) for tag, digest in digests.items()}
         assert all(OciLayout(Layout(folder)).has_blob(digest) for digest in digests.values())
         assert json.loads((folder / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+
+
+def test_what_a_killed_writer_left_goes_and_what_one_writes_stays(
+    store: OciLayout, folder: Path
+) -> None:
+    push_image(store, "1.0")
+    left, held = folder / ".partial-left", folder / ".partial-held"
+    left.write_bytes(b"half")
+    with held.open("wb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        push_image(store, "2.0")
+        assert [path.name for path in folder.glob(".partial-*")] == [held.name]

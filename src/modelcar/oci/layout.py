@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from modelcar.oci.store import INDEX, KeptUpload, RawManifest
 from modelcar.values import Digest
 
 _NAME: Final = "org.opencontainers.image.ref.name"
+_PARTIAL: Final = ".partial-"
 _BLOCK: Final = 1 << 20
 
 
@@ -105,25 +106,36 @@ class OciLayout:
             raise ImageError(f"{path}", "it is no OCI image index", remedy) from error
 
     def _write(self, name: str, value: dict[str, Any]) -> None:
-        with self._writing() as file:
+        with self._writing(locked=True) as file:
             file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
             file.replace(self._folder / name)
 
     @contextmanager
-    def _writing(self) -> Iterator[Path]:
+    def _writing(self, locked: bool = False) -> Iterator[Path]:
         try:
             self._blobs.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".partial-", dir=self._folder)
-            os.close(handle)
+            with nullcontext() if locked else self._locked():
+                handle, name = self._begun()
             file = Path(name)
-            file.chmod(0o644)
             try:
                 yield file
             finally:
+                os.close(handle)
                 file.unlink(missing_ok=True)
         except OSError as error:
             remedy = "free space or name another folder"
             raise ImageError(f"writing to {self.location}", str(error), remedy) from error
+
+    def _begun(self) -> tuple[int, str]:
+        """Make a file that is this process's own while it is open, and remove those of nobody."""
+        for left in self._folder.glob(f"{_PARTIAL}*"):
+            with suppress(OSError), left.open("rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()  # its writer was killed
+        handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=self._folder)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        os.fchmod(handle, 0o644)
+        return handle, name
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
