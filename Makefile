@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help setup demo test check fmt compile manifests image constraints bench clean
+.PHONY: help setup demo test campaign check fmt compile manifests image constraints bench clean
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,14 @@ demo: setup  ## Run the main job offline on a real model, from a Hub to a render
 	@$(BIN)/python -m scripts.demo
 
 test: setup  ## Run the whole test suite; it ends by listing what it skipped and why.
-	@scripts/install-tools.sh umoci apache2-utils openssl 'kubernetes-client?'
+	@scripts/install-tools.sh umoci apache2-utils openssl 'strace?' 'kubernetes-client?'
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+campaign: setup  ## Try to break the main job (an hour), and write docs/reliability.md's figures.
+	@scripts/install-tools.sh umoci apache2-utils openssl 'strace?' 'kubernetes-client?'
+	@rm -rf .campaign
+	@CAMPAIGN=full $(BIN)/python -m pytest -n 2 --dist load tests/campaigns
+	@$(BIN)/python -m tests.campaigns.page
 
 check: setup  ## Lint, types, formatting, and whether compiled/ is what the sources give.
 	$(BIN)/ruff format --check .
@@ -64,5 +70,5 @@ bench: setup  ## Measure beside the peers (minutes), and write benchmarks/result
 	@$(BIN)/python -m benchmarks.run
 
 clean:  ## Remove what the demo and the tests left.
-	rm -rf .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .demo .bench .campaign .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/modelcar-tests"

@@ -64,6 +64,8 @@ class Place:
     base_at_registry: bool
     repo: str = REPO
     program: Sequence[str] = MINIATURE
+    namespace: str = ""
+    """Where it deploys; nowhere unless it is named."""
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def named(self, peer: Peer) -> str:
@@ -113,6 +115,7 @@ class Place:
             "oci_registry": f"{oci_registry}/{self.repository}",
             "mirror": f"{self.named('mirror')}/{self.repository}",
             "model_registry": f"{self._scheme('model_registry')}://{self.named('model_registry')}",
+            **({"namespace": self.namespace} if self.namespace else {}),
         }
 
     def _scheme(self, peer: Peer) -> str:

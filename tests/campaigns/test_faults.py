@@ -93,7 +93,8 @@ def test_a_run_ends_right_or_says_who_failed(
             assert told(found.again())["digest"] == digest
             hold(found.place, digest, ended_well=True)
     assert seconds < BOUND
-    note("faults", seed, failed=first.returncode, met=found.met, seconds=round(seconds, 1))
+    kinds = sorted({fault.kind for fault in schedule.faults})
+    note("faults", seed, code=first.returncode, met=found.met, seconds=seconds, kinds=kinds)
 
 
 def hold(found: Place, right: str, *, ended_well: bool) -> None:

@@ -1,5 +1,4 @@
 import itertools
-import os
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -8,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from modelcar.oci.reference import DigestReference
-from tests import ready_place
+from tests import kube_session, ready_place
 from tests.ready_place import Place
-from tests.servers import busybox_base, openshift
+from tests.servers import busybox_base
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.kserve import KServe
-from tests.servers.kube import KubeServer, kube_server
+from tests.servers.kube import KubeServer
 from tests.servers.vllm import VllmServer
 from tests.serving_site import NAME, Listener, Site
 
@@ -21,22 +20,13 @@ from tests.serving_site import NAME, Listener, Site
 @pytest.fixture(scope="session")
 def kube_parts() -> tuple[Path, Path]:
     """Return the folders of kube-apiserver and of KServe's definitions."""
-    assets, definitions = os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("KSERVE_CRDS")
-    if not assets:
-        pytest.skip("KUBEBUILDER_ASSETS does not name a folder with etcd and kube-apiserver")
-    if not definitions:
-        pytest.skip("KSERVE_CRDS does not name a folder with KServe's definitions")
-    return Path(assets), Path(definitions)
+    return kube_session.kube_parts()
 
 
 @pytest.fixture(scope="session")
-def kube(
-    kube_parts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[KubeServer]:
+def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
     """Return a kube-apiserver that knows InferenceServices."""
-    assets, definitions = kube_parts
-    with kube_server(assets, tmp_path_factory.mktemp("kube")) as server:
-        openshift.install(server, definitions)
+    with kube_session.kube_session(tmp_path_factory.mktemp("kube")) as server:
         yield server
 
 

@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -6,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.kube_session import kube_session
 from tests.pipeline import whole_cluster
 from tests.pipeline.compiled_file import ROOT
 from tests.pipeline.whole_cluster import WholeCluster
-from tests.servers import openshift
-from tests.servers.kube import KubeServer, kube_server
+from tests.servers.kube import KubeServer
 
 RUNTIME = f"registry.example.com/team/modelcar@sha256:{'ab' * 32}"
 
@@ -18,13 +17,7 @@ RUNTIME = f"registry.example.com/team/modelcar@sha256:{'ab' * 32}"
 @pytest.fixture(scope="session")
 def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
     """Return a kube-apiserver that knows what OpenShift AI serves."""
-    assets, definitions = os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("KSERVE_CRDS")
-    if not assets:
-        pytest.skip("KUBEBUILDER_ASSETS does not name a folder with etcd and kube-apiserver")
-    if not definitions:
-        pytest.skip("KSERVE_CRDS does not name a folder with KServe's definitions")
-    with kube_server(Path(assets), tmp_path_factory.mktemp("kube")) as server:
-        openshift.install(server, Path(definitions))
+    with kube_session(tmp_path_factory.mktemp("kube")) as server:
         yield server
 
 

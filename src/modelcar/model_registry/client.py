@@ -19,7 +19,7 @@ from aiohttp import ClientTimeout
 from mr_openapi import ApiClient, Configuration, ModelRegistryServiceApi
 from mr_openapi.exceptions import ApiException, NotFoundException
 
-from modelcar import trust
+from modelcar import connections, trust
 from modelcar.errors import UsageError
 from modelcar.model_registry.connection import Connection
 
@@ -35,7 +35,8 @@ class Client(ApiClient):  # type: ignore[misc]  # the package has no types
         settings = Configuration(host=connection.url, access_token=connection.token or None)
         super().__init__(settings)
         self.version = VERSIONS[0]
-        self._timeout = ClientTimeout(total=connection.timeout, connect=connection.timeout / 6)
+        reach = min(connections.REACH, connection.timeout)
+        self._timeout = ClientTimeout(total=connection.timeout, connect=reach)
         named = [Path(connection.ca_file)] if connection.ca_file else []
         for path in (*trust.ca_files(), *named):
             self._trust(path)

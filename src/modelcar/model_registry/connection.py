@@ -26,7 +26,7 @@ class Connection:
     token: str = field(default="", repr=False)
     ca_file: str = ""
     timeout: float = field(default_factory=lambda: connections.ANSWER)
-    """Seconds for one request; a sixth of them to connect."""
+    """Seconds for one request."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", _base_url(self.url))
