@@ -21,7 +21,7 @@ from tests.campaigns.figures import note
 from tests.campaigns.place import Place, Servers, nowhere, one_line, place, told
 from tests.campaigns.schedule import REQUESTS, Peer, Schedule, draw
 
-BOUND: Final = 60.0
+BOUND: Final = 100.0
 """Seconds: each timeout of a run in miniature five times, for two peers after another."""
 _NAMES: Final[Mapping[Peer, tuple[str, ...]]] = {"hub": ("hf://", "the Hub"), "mirror": ("skopeo",)}
 

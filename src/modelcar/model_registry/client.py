@@ -35,7 +35,7 @@ class Client(ApiClient):  # type: ignore[misc]  # the package has no types
         settings = Configuration(host=connection.url, access_token=connection.token or None)
         super().__init__(settings)
         self.version = VERSIONS[0]
-        reach = min(connections.REACH, connection.timeout)
+        reach = min(connections.REACH, connection.timeout / 2)
         self._timeout = ClientTimeout(total=connection.timeout, connect=reach)
         named = [Path(connection.ca_file)] if connection.ca_file else []
         for path in (*trust.ca_files(), *named):
