@@ -13,11 +13,8 @@ from components._reaching import reached
 SOURCE: Final = Path(__file__).resolve().parents[1] / "src"
 FOLDER: Final = "MODELCAR_CODE"
 """The variable that names the folder on the volume where code is left; files by their sha256."""
-GROUPS: Final = {
-    "moving": ("download", "transfer", "build"),
-    "serving": ("register", "deploy", "verify"),
-}
-"""The stages that share one archive."""
+SHARING: Final = ("download", "transfer", "build", "register", "deploy", "verify")
+"""The stages that have the volume, and share one archive there."""
 _NAME: Final = "MODELCAR_ARCHIVE"
 
 
@@ -71,15 +68,15 @@ class Carried:
         )
 
 
-def carried(body: str, group: str = "") -> Carried:
-    """Return what a component of this source carries, or what its group shares."""
-    return _shared(group) if group else Carried(archive(SOURCE, reached(SOURCE, body)))
+def carried(body: str) -> Carried:
+    """Return what a component of this source carries for itself alone."""
+    return Carried(archive(SOURCE, reached(SOURCE, body)))
 
 
 @cache
-def _shared(group: str) -> Carried:
-    bodies = "\n".join(source_of(stage) for stage in GROUPS[group])
-    return Carried(archive(SOURCE, reached(SOURCE, bodies)))
+def shared() -> Carried:
+    """Return what the stages that have the volume carry together."""
+    return carried("\n".join(map(source_of, SHARING)))
 
 
 def source_of(stage: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kfp import dsl
 
-from components._carried import Carried, carried
+from components._carried import Carried, carried, shared
 from components._chosen import chosen
 from components._pins import closure
 
@@ -18,11 +18,13 @@ _HEAD: Final = "from typing import *\n"
 """The last of the imports that kfp writes before a component's function."""
 
 
-def stage(*packages: str, leaves: str = "", finds: str = "") -> Callable[[Callable[..., Any]], Any]:
+def stage(
+    *packages: str, leaves: bool = False, finds: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
     """Make a component of a function; `packages` are what its modules import from elsewhere.
 
     Argo keeps a task's text six times in one object of at most 1 MB. So a task may leave what it
-    carries on the volume, for a group of tasks that only have to find it there.
+    carries on the volume, for those that only have to find it there.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
@@ -31,8 +33,8 @@ def stage(*packages: str, leaves: str = "", finds: str = "") -> Callable[[Callab
         component = dsl.component(
             function, base_image=chosen().for_python, packages_to_install=closure(packages)
         )
-        own = carried(inspect.getsource(function), leaves or finds)
-        return _with(component, own, leaves=bool(leaves), finds=bool(finds))
+        own = shared() if leaves or finds else carried(inspect.getsource(function))
+        return _with(component, own, leaves=leaves, finds=finds)
 
     return decorate
 

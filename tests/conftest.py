@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ("tests.canary_watch",)
 OWN = (
     *("HF_TOKEN", "HF_ENDPOINT", "KUBECONFIG", "MODEL_REGISTRY_URL"),
     *("MODELCAR_WORKDIR", "MODELCAR_ENDPOINT_TOKEN", "MODELCAR_PIPELINES_URL"),

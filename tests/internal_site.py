@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import canary
+from tests.auth_files import htpasswd
 from tests.byte_path import REPO, tiny
 from tests.cage import loopback_only, refusal
 from tests.servers import busybox_base
@@ -19,7 +21,7 @@ from tests.servers.hub import HubServer
 from tests.servers.model_registry import ModelRegistryServer
 
 HUB, CDN, IMAGES, MODELS = (f"{name}.internal" for name in ("hub", "cdn", "registry", "models"))
-USER, PASSWORD = "robot", "throw-away"
+USER, PASSWORD = "robot", canary.secret("robot")
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,13 @@ def start(folder: Path) -> Iterator[InternalSite]:
             stack.enter_context(loopback_only())
         enter = stack.enter_context
         hub = enter(HubServer({REPO: tiny()}, tls=tls, cdn=CDN))
-        htpasswd = _htpasswd(folder)
-        oci_registry = enter(DockerRegistry(folder / "oci-registry", htpasswd=htpasswd, tls=tls))
+        asking = htpasswd(folder / "htpasswd", USER, PASSWORD)
+        oci_registry = enter(DockerRegistry(folder / "oci-registry", htpasswd=asking, tls=tls))
         models = enter(ModelRegistryServer(tls=tls))
         auth_file = _auth_file(folder, oci_registry)
         base = _pushed(folder, oci_registry, auth_file)
         proxy = enter(ForwardProxy())
         yield InternalSite(folder, tls[0], auth_file, hub, oci_registry, models, proxy, base)
-
-
-def _htpasswd(folder: Path) -> Path:
-    path = folder / "htpasswd"
-    made = subprocess.run(["htpasswd", "-Bbn", USER, PASSWORD], capture_output=True, check=True)
-    path.write_bytes(made.stdout)
-    return path
 
 
 def _auth_file(folder: Path, oci_registry: DockerRegistry) -> Path:

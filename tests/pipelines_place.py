@@ -20,7 +20,7 @@ from tests.pipeline.compiled_file import SHIPPED
 from tests.servers.certificate import self_signed
 from tests.servers.pipelines_server import PipelinesServer
 
-TOKEN: Final = "sha256~an-own-token"
+TOKEN: Final = "sha256~C4naryBird"
 HOST: Final = "pipelines.internal"
 """Another name of the server, which only a proxy leads to."""
 COMMIT: Final = "0123456789abcdef0123456789abcdef01234567"

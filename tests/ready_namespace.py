@@ -19,12 +19,12 @@ from tests.servers.kserve import MERGE
 from tests.servers.kube import KubeServer
 
 ENV: Final = """# the predecessor's
-HF_TOKEN=hf_secret-one
+HF_TOKEN=hf_C4naryBird-one
 QUAY_USERNAME="team+robot"
-QUAY_PASSWORD='pass word #1'
+QUAY_PASSWORD='pass C4naryBird #1'
 OTHER=left-alone
 """
-HIDDEN: Final = ("hf_secret-one", "pass word #1", "hush-hush")
+HIDDEN: Final = ("hf_C4naryBird-one", "pass C4naryBird #1", "C4naryBird-push")
 RBAC: Final = "rbac.authorization.k8s.io/v1"
 DOCKER: Final = "kubernetes.io/dockerconfigjson"
 TEMPLATES: Final = "/apis/template.openshift.io/v1/namespaces/redhat-ods-applications/templates"
@@ -86,12 +86,12 @@ class Cluster:
 
     def add_logins(self, name: str, type_: str = DOCKER) -> None:
         """Have another make a secret of one login."""
-        auths = json.dumps({"auths": {"registry.example": {"auth": "eDp5"}}})
+        auths = json.dumps({"auths": {"registry.example": {"auth": "eDpDNG5hcnlCaXJk"}}})
         self.add_secret(name, type_, **{".dockerconfigjson": auths})
 
     def write_token(self) -> None:
         """Write the token of the account that pushes, as a cluster's controller does."""
-        token = {"data": {"token": base64.b64encode(b"hush-hush").decode()}}
+        token = {"data": {"token": base64.b64encode(b"C4naryBird-push").decode()}}
         self.kube.request("PATCH", self.path("secrets/modelcar-push-token"), token, MERGE)
 
     def versions(self) -> dict[str, str]:

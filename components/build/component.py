@@ -7,7 +7,7 @@ from kfp import dsl
 from components._runtime import stage
 
 
-@stage("urllib3", finds="moving")
+@stage("urllib3", finds=True)
 def build(
     figures: dsl.Output[dsl.Metrics],
     hf_repo: str,

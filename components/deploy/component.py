@@ -7,7 +7,7 @@ from kfp import dsl
 from components._runtime import stage
 
 
-@stage("kubernetes", "urllib3", finds="serving")
+@stage("kubernetes", "urllib3", finds=True)
 def deploy(
     figures: dsl.Output[dsl.Metrics],
     hf_repo: str,

@@ -7,7 +7,7 @@ from kfp import dsl
 from components._runtime import stage
 
 
-@stage("urllib3", leaves="moving")
+@stage("urllib3", leaves=True)
 def download(
     figures: dsl.Output[dsl.Metrics],
     hf_repo: str,

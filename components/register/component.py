@@ -7,7 +7,7 @@ from kfp import dsl
 from components._runtime import stage
 
 
-@stage("model-registry", "urllib3", leaves="serving")
+@stage("model-registry", "urllib3", finds=True)
 def register(
     model: dsl.Output[dsl.Model],
     hf_repo: str,

@@ -3,7 +3,7 @@
 from components._runtime import stage
 
 
-@stage("model-registry", "urllib3", finds="serving")
+@stage("model-registry", "urllib3", finds=True)
 def verify(
     hf_repo: str,
     model_name: str,

@@ -99,6 +99,14 @@ def verify(file: SourceFile, path: Path, known: CheckedFiles) -> SourceFile:
     return replace(file, sha256=sums.sha256)
 
 
+def hold(file: SourceFile, data: bytes, name: str) -> None:
+    """Raise VerificationError where `data` is not the whole of `file`, which errors call `name`."""
+    git = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    git.update(data)
+    sums = Sums(Digest(hashlib.sha256(data).hexdigest()), git.hexdigest())
+    _compare(file, len(data), sums, name)
+
+
 def _compare(file: SourceFile, seen: int, sums: Sums, name: str) -> None:
     remedy = "it was changed or damaged on its way: download again, or ask who serves it"
     if seen != file.size:

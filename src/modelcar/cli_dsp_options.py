@@ -1,6 +1,6 @@
 """The options of the verbs that ask a pipelines server, and what they stand for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -25,7 +25,7 @@ class Place:
 
     site: "Site"
     namespace: str
-    endpoint: str
+    endpoint: str = field(repr=False)  # it may hold credentials, which are refused
 
     def server(self) -> "PipelinesServer":
         """Find the server; raise what `address.find` does, and UsageError without kfp."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from modelcar import stopping
+from modelcar import stopping, wording
 from modelcar.errors import ModelCarError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Group(click.Group):
                 return super().invoke(ctx)
         except ModelCarError as error:
             notes = [f"  {note}" for note in getattr(error, "__notes__", ())]
-            click.echo("\n".join([f"modelcar: {error}", *notes]), err=True)
+            click.echo(wording.shown("\n".join([f"modelcar: {error}", *notes])), err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt as error:
             click.echo("modelcar: interrupted; the same command goes on where it stopped", err=True)
@@ -183,7 +183,7 @@ class _Echo(logging.Handler):
     """Writes to whatever standard error is now: above the bars while they are shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(self.format(record), err=True)
+        click.echo(wording.shown(self.format(record)), err=True)
 
 
 def _log(_: click.Context, __: click.Parameter, verbose: bool) -> None:
@@ -196,7 +196,7 @@ def show(text: str, value: Any, as_json: bool) -> None:
     if as_json:
         show_json(value)
     else:
-        click.echo(text)
+        click.echo(wording.shown(text))
 
 
 def show_json(value: Any) -> None:

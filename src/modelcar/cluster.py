@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelcar.connections import address, proxy_for
 from modelcar.errors import DeployError
-from modelcar.trust import SERVICE_ACCOUNT
+from modelcar.trust import CA_VARIABLE, SERVICE_ACCOUNT, UNTRUSTED, tls_context
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
@@ -21,10 +21,12 @@ APPLICATIONS = ("redhat-ods-applications", "opendatahub")
 _REMEDIES = {
     401: "log in again (`oc login`): the token is missing or has expired",
     409: "run again: the object changed meanwhile",
+    **dict.fromkeys((301, 302, 303, 307, 308), "name the server it sends on to in the kubeconfig"),
 }
 _FORBIDDEN = re.compile(r'cannot (\w+) resource "([\w/]+)" in API group "([\w.]*)"')
 # So the server refuses to create what is applied to an account that may only patch.
 _MAY_NOT_CREATE = re.compile(r'(\w+)\.([\w.]+) "[^"]+" is forbidden:\s*')
+_NAME_CA = f"name its CA's file in the kubeconfig (certificate-authority), or in {CA_VARIABLE}"
 _LOG_IN = "log in with `oc login`, or name a kubeconfig file in KUBECONFIG"
 
 
@@ -44,14 +46,24 @@ def connect(
     """
     from kubernetes.client import ApiClient, Configuration
     from kubernetes.config import ConfigException
+    from urllib3 import Retry
     from yaml import YAMLError
 
     configuration = Configuration()
+    # Where a server sends on to is not asked: its answer would be believed, unnamed by anyone.
+    configuration.retries = Retry(3, redirect=0, raise_on_redirect=False)
     try:
         _load(configuration, kubeconfig, service_account)
     except (ConfigException, YAMLError, OSError) as error:
         raise DeployError("connecting to the cluster", str(error), _LOG_IN) from error
-    return ApiClient(configuration)
+    if not configuration.verify_ssl:
+        why = "the kubeconfig has its certificate unverified (insecure-skip-tls-verify)"
+        raise DeployError("connecting to the cluster", why, _NAME_CA)
+    api = ApiClient(configuration)
+    if not configuration.ssl_ca_cert:  # else certifi's CAs alone, without the system's
+        made = api.rest_client.pool_manager.connection_pool_kw
+        made["ssl_context"] = tls_context.__wrapped__()
+    return api
 
 
 def namespace(
@@ -119,7 +131,7 @@ def request(
         _return_http_data_only=True,
         _request_timeout=60,
     )
-    if not (raw or isinstance(answer, dict)):
+    if not (raw or (isinstance(answer, dict) and "kind" in answer)):
         remedy = "check the server in the kubeconfig"
         raise DeployError(f"asking {api.configuration.host}", "it is no API server", remedy)
     return answer
@@ -137,6 +149,7 @@ def asking(what: str) -> Iterator[None]:
         raise refusal(what, error) from error
     except HTTPError as error:
         remedy = "check the network, the proxy variables and the server in the kubeconfig"
+        remedy = _NAME_CA if UNTRUSTED in str(error) else remedy
         raise DeployError(what, f"the API server does not answer ({error})", remedy) from error
 
 

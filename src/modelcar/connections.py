@@ -1,7 +1,9 @@
 """Connections over HTTP, through the proxy that the environment names for a host."""
 
 import ssl
+import time
 from contextlib import suppress
+from io import BytesIO
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -9,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ReadTimeoutError
 
 from modelcar import trust
 from modelcar.errors import UsageError
@@ -22,6 +25,7 @@ STORE: Final = 600.0
 
 An OCI registry may assemble a blob of many gigabytes before it answers.
 """
+_BLOCK: Final = 1 << 16
 
 
 class Pools:
@@ -40,6 +44,26 @@ class Pools:
         return self._pools[proxy].request(method, url, **{"timeout": _timeout(method), **options})
 
 
+def small(response: urllib3.BaseHTTPResponse, most: int) -> urllib3.HTTPResponse:
+    """Return the answer with its body in memory, of which at most `most` bytes and one are read.
+
+    It is read as it came: compressed, which nobody asked for, few bytes become many.
+    """
+    data, end = bytearray(), time.monotonic() + STORE
+    while block := response.read1(min(_BLOCK, most + 1 - len(data)), decode_content=False):
+        data += block
+        if len(data) > most:
+            break
+        if time.monotonic() > end:
+            response.close()
+            raise ReadTimeoutError(None, "", "its answer comes too slowly")  # type: ignore[arg-type]
+    if len(data) > most:
+        response.close()
+    return urllib3.HTTPResponse(
+        BytesIO(data), response.headers, response.status, decode_content=False
+    )
+
+
 def _timeout(method: str) -> urllib3.Timeout:
     stores = method in ("POST", "PUT", "PATCH")
     return urllib3.Timeout(connect=REACH, read=STORE if stores else ANSWER)
@@ -48,15 +72,24 @@ def _timeout(method: str) -> urllib3.Timeout:
 def proxy_for(url: str) -> str:
     """Return the proxy of HTTPS_PROXY or HTTP_PROXY for `url`; nothing where none serves it.
 
-    Hosts, domains and networks of NO_PROXY and loopback have none.
+    Hosts, domains and networks of NO_PROXY and loopback have none. Raises UsageError for
+    what is no address.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    named = proxy_bypass(f"{host}:{parts.port}" if parts.port else host)
+    scheme, host, port = _place(url)
+    named = proxy_bypass(f"{host}:{port}" if port else host)
     if trust.is_loopback(host) or named or _in_network(host):
         return ""
-    proxy = getproxies().get(parts.scheme, "")
+    proxy = getproxies().get(scheme, "")
     return proxy if "://" in proxy or not proxy else f"http://{proxy}"
+
+
+def _place(url: str) -> tuple[str, str, int | None]:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port
+    except ValueError as error:
+        shown = url.partition("?")[0].rpartition("@")[2][:80]
+        raise UsageError(f"address {shown!r}", str(error), "write https://host:port") from error
 
 
 def _in_network(host: str) -> bool:

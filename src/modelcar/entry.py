@@ -124,7 +124,7 @@ def _not_blank(text: str) -> str:
 Cpu = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_cpu)]
 Memory = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_memory)]
 ObjectName = Annotated[str, AfterValidator(_object)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=1 << 31)]
 Pattern = Annotated[str, AfterValidator(_not_blank)]
 Argument = Annotated[str, AfterValidator(_not_blank), AfterValidator(_argument)]
 Toleration = Annotated[str, AfterValidator(_not_blank), AfterValidator(_toleration)]

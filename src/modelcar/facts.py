@@ -1,11 +1,11 @@
 """What a model's own files say of it: its card and its config.json. Pure."""
 
-import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeGuard
 from unicodedata import category
 
+from modelcar import safe_json
 from modelcar.values import ModelFacts
 
 _FRONT: Final = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -14,13 +14,15 @@ _LONGEST: Final = 100
 _MOST: Final = 20
 _CARD: Final = 6_000
 """Characters of the card's text that are kept: more than a Model Registry is given of it."""
+_LONG: Final = 1 << 21
+"""Characters of the card that are looked at."""
 _READ: Final = ("README.md", "config.json")
 
 
 def facts(paths: Collection[str], read: Callable[[str], str]) -> ModelFacts:
     """Return what README.md and config.json say, as far as they are among `paths`."""
     card, config = (_text(read, path) if path in paths else "" for path in _READ)
-    found, (front, text) = _object(config), _parts(card)
+    found, (front, text) = _object(config), _parts(card[:_LONG])
     return ModelFacts(
         license=_license(front),
         quantization=_quantization(found),
@@ -116,8 +118,8 @@ def _architecture(config: Mapping[str, Any]) -> str:
 
 def _object(text: str) -> Mapping[str, Any]:
     try:
-        return _mapping(json.loads(text))
-    except (ValueError, RecursionError):
+        return _mapping(safe_json.parse(text))
+    except ValueError:
         return {}
 
 

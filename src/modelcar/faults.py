@@ -6,7 +6,7 @@ A fault reads `models/x.yaml: serving.memory: '48GB' is not a quantity; try 48Gi
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,8 +38,8 @@ class Document:
     """One YAML file whose root is a mapping; `tree` keeps where each value stands."""
 
     path: Path
-    text: str
-    tree: CommentedMap
+    text: str = field(repr=False)  # it may hold credentials, which are refused
+    tree: CommentedMap = field(repr=False)
 
     def validate(self, schema: type[Schema]) -> Schema:
         """Return the document as `schema`; raise CatalogError with every fault."""
@@ -168,14 +168,17 @@ def _worded(detail: ErrorDetails, document: Document, schema: type[Strict]) -> s
             return f"{show(value)} is not a mapping; write `field: value` lines below it"
         case "greater_than_equal":
             least = detail["ctx"]["ge"]
-            return f"{value} is too small; write {least} or more"
+            return f"{show(value)} is too small; write {least} or more"
         case _:
             return f"{show(value)}: {detail['msg']}; see the example files"
 
 
 def show(value: object) -> str:
     """Return `value` for a message: quoted, on one line, not long."""
-    text = repr(list(value) if isinstance(value, tuple) else value)
+    try:
+        text = repr(list(value) if isinstance(value, tuple) else value)
+    except ValueError:
+        text = "a number of thousands of digits"
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
@@ -183,8 +186,9 @@ def _not_text(value: object, location: tuple[int | str, ...], document: Document
     if isinstance(value, tuple | Mapping):
         return f"{show(value)} is not text; write one value"
     if location[-1] == "[key]":
-        return f'the key {value} is not text; quote it: "{value}"'
-    text = document.written(location)
+        key = show(value) if isinstance(value, int) else str(value)[:80]
+        return f'the key {key} is not text; quote it: "{key}"'
+    text = document.written(location)[:80]
     return f'{text} is not text to YAML; quote it: "{text}"'
 
 
@@ -201,7 +205,7 @@ def _unknown(location: tuple[int | str, ...], schema: type[Strict]) -> str:
 
 
 def _fields(schema: type[Strict], prefix: str = "") -> Iterator[str]:
-    for name, field in schema.model_fields.items():
+    for name, info in schema.model_fields.items():
         yield prefix + name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Strict):
-            yield from _fields(field.annotation, f"{prefix}{name}.")
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Strict):
+            yield from _fields(info.annotation, f"{prefix}{name}.")

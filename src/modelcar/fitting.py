@@ -1,17 +1,16 @@
 """Compare a model with the GPUs that it is to run on, before a byte of it moves or is applied."""
 
-import json
 import logging
 from collections.abc import Sequence
 
-from modelcar import gpu, plan
+from modelcar import gpu, plan, safe_json
 from modelcar.errors import DeployError
 from modelcar.formats import is_weight
 from modelcar.gpu import Fit, Need
 from modelcar.gpu_types import GpuNode
 from modelcar.hub import Hub
 from modelcar.model_shape import Shape, shape
-from modelcar.values import Model, ModelSource, Plan
+from modelcar.values import Model, ModelSource, Plan, SourceFile
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +26,8 @@ def need(made: Plan, hub: Hub) -> Need:
     """Return what the model of a plan brings; raise SourceError as `of_plan` does."""
     weights = sum(file.size for file in made.files if is_weight(file.path))
     image = sum(layer.size for layer in made.layers)
-    there = any(file.path == _CONFIG for file in made.files)
-    told = config_shape(made.source.at(made.commit), hub) if there else shape({})
+    listed = next((file for file in made.files if file.path == _CONFIG), None)
+    told = config_shape(made.source.at(made.commit), hub, listed) if listed else shape({})
     return Need(weights, image, told)
 
 
@@ -49,10 +48,10 @@ def require(model: Model, found: Fit) -> None:
     raise DeployError(what, f"it does not fit: {found.why}", remedy)
 
 
-def config_shape(source: ModelSource, hub: Hub) -> Shape:
+def config_shape(source: ModelSource, hub: Hub, listed: SourceFile | None = None) -> Shape:
     """Return the shape that a source's config tells; raise SourceError where it cannot be read."""
     try:
-        config = json.loads(plan.read(source, _CONFIG, hub))
-    except (ValueError, RecursionError):
+        config = safe_json.parse(plan.read(source, _CONFIG, hub, listed))
+    except ValueError:
         config = {}
     return shape(config if isinstance(config, dict) else {})

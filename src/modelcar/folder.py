@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from modelcar.errors import SourceError
+from modelcar.listing import LARGE
 from modelcar.stamps import CheckedFiles
 from modelcar.values import SourceFile
 
@@ -44,7 +45,12 @@ def _entry(folder: Path, path: Path, known: CheckedFiles) -> SourceFile:
 def read(folder: Path, name: str) -> str:
     """Return the text of a small file of the folder; raise SourceError when it is not readable."""
     try:
-        return (folder / name).read_text(encoding="utf-8")
+        with (folder / name).open("rb") as stream:
+            content = stream.read(LARGE + 1)
     except OSError as error:
         why, remedy = error.strerror or str(error), "give the right to read it"
         raise SourceError(f"model file {folder / name}", why, remedy) from error
+    if len(content) > LARGE:
+        why = f"it has more than {LARGE} bytes, and is read to choose the files"
+        raise SourceError(f"model file {folder / name}", why, "leave it out with --exclude")
+    return content.decode("utf-8")

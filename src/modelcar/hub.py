@@ -4,7 +4,7 @@ Over connections of our own: huggingface_hub starts a file over in each new proc
 longer to import than an unchanged model takes to check.
 """
 
-import json
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,23 +15,29 @@ from urllib.parse import quote, urljoin, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from modelcar import ranged, trust
-from modelcar.connections import Pools
+from modelcar import checksums, ranged, safe_json, trust
+from modelcar.connections import Pools, small
 from modelcar.errors import HubError, ReferenceError_, SourceError, UsageError, VerificationError
 from modelcar.retries import TRANSIENT, retrying
-from modelcar.values import Digest, ModelSource, SourceFile
+from modelcar.values import Digest, ModelSource, SourceFile, is_commit
+from modelcar.wording import line
 
 DEFAULT: Final = "https://huggingface.co"
 _SMALL: Final = 64 << 20
-"""Bytes: the most that a file of words, an index or a config has."""
+"""Bytes: the most that a listing, a file of words, an index or a config has."""
+_REFUSAL: Final = 1 << 16
+"""Bytes of an answer that is not looked at, which are read so that its connection serves on."""
+_LARGEST: Final = 1 << 62
+"""Bytes: no file is larger."""
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _STRANGE: Final = (
-    *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
+    *(ValueError, KeyError, TypeError, AttributeError),
     ReferenceError_,
 )
 _REMEDY: Final = "check the network, the proxy and HF_ENDPOINT"
 _BAD_TOKEN: Final = "Invalid credentials in Authorization header"  # noqa: S105  the Hub's words
 Response = urllib3.BaseHTTPResponse
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +65,29 @@ class Hub:
             raise UsageError(f"the commit of {source.uri}", "a folder has none", remedy)
         revision = quote(source.revision, safe="")
         url = f"{self.endpoint}/api/models/{source.location}/revision/{revision}?blobs=true"
-        answer = retrying(lambda: self._get(source, url).data)
+        answer = retrying(lambda: self._small(source, url))
         try:
-            return _listing(source, json.loads(answer))
+            return _listing(source, safe_json.parse(answer))
         except _STRANGE as error:
             why = f"{self.endpoint} gave no answer of a Hub ({_line(error)})"
             raise SourceError(source.uri, why, "check HF_ENDPOINT and the proxy") from error
 
-    def read(self, source: ModelSource, path: str) -> str:
-        """Return the text of a small file at `source.revision`; raise SourceError."""
+    def read(self, source: ModelSource, path: str, listed: SourceFile | None = None) -> str:
+        """Return the text of a small file at `source.revision`.
+
+        One that is not as `listed` is read once more. Raises SourceError, VerificationError.
+        """
+        try:
+            return self._text(source, path, listed)
+        except VerificationError as error:
+            log.warning("%s; reading it again", error)
+            return self._text(source, path, listed)
+
+    def _text(self, source: ModelSource, path: str, listed: SourceFile | None) -> str:
         url = self._resolve(source, path)
         data = retrying(lambda: self._small(source, url, path))
+        if listed is not None:
+            checksums.hold(listed, data, f"{path} of {source.uri}")
         return data.decode(errors="replace")
 
     def open(self, source: ModelSource, file: SourceFile, start: int) -> Iterator[bytes]:
@@ -81,7 +99,7 @@ class Hub:
 
         def ask(start: int) -> Response:
             headers = {"Range": f"bytes={start}-"} if start else {}
-            response = self._get(source, url, file.path, headers, stream=True)
+            response = self._get(source, url, file.path, headers)
             _compare_size(file, response, start)
             return response
 
@@ -91,18 +109,18 @@ class Hub:
 
         return ranged.read(ask, file.size, start, broken)
 
-    def _small(self, source: ModelSource, url: str, path: str) -> bytes:
-        response = self._get(source, url, path, stream=True)
+    def _small(self, source: ModelSource, url: str, path: str = "") -> bytes:
+        """Return a file that is read to choose, or without a `path` the listing."""
         try:
-            data = response.read(_SMALL + 1)
+            data = small(self._get(source, url, path), _SMALL).data
         except HTTPError as error:
-            what = f"reading {path} of {source.uri}"
-            raise HubError(what, f"the connection broke ({_line(error)})", may_pass=True) from error
-        finally:
-            response.close()
+            what = f"reading {path or 'the listing'} of {source.uri}"
+            why = f"the connection broke ({_line(error)})"
+            raise HubError(what, why, _REMEDY, may_pass=True) from error
         if len(data) > _SMALL:
             why = f"it has more than {_SMALL} bytes, and is read to choose the files"
-            raise SourceError(f"{path} of {source.uri}", why, "leave it out with --exclude")
+            remedy = "leave it out with --exclude" if path else "check HF_ENDPOINT and the proxy"
+            raise SourceError(f"{path or 'the listing'} of {source.uri}", why, remedy)
         return data
 
     def _resolve(self, source: ModelSource, path: str) -> str:
@@ -115,24 +133,22 @@ class Hub:
         url: str,
         path: str = "",
         headers: Mapping[str, str] | None = None,
-        stream: bool = False,
     ) -> Response:
+        """Return the answer before its body is read, after up to four redirects."""
         for _ in range(5):
-            response = self._once(source, url, headers or {}, stream)
+            response = self._once(source, url, headers or {})
             if response.status not in _REDIRECTS:
                 break
-            response.drain_conn()
+            small(response, _REFUSAL)
             url = _joined(source, url, response.headers.get("Location", ""))
         if response.status in (200, 206):
             return response
         response.close()
         raise self._refused(source, url, response, path)
 
-    def _once(
-        self, source: ModelSource, url: str, headers: Mapping[str, str], stream: bool
-    ) -> Response:
+    def _once(self, source: ModelSource, url: str, headers: Mapping[str, str]) -> Response:
         sent = {"User-Agent": "modelcar", **headers, **self._authorization(url)}
-        options = {"redirect": False, "preload_content": not stream}
+        options = {"redirect": False, "preload_content": False}
         try:
             return self._pools.request("GET", url, headers=sent, **options)
         except (HTTPError, OSError) as error:
@@ -146,7 +162,8 @@ class Hub:
     def _authorization(self, url: str) -> dict[str, str]:
         """Name the token to the Hub only, never to where it sends a client on to."""
         own = url.startswith(f"{self.endpoint}/")
-        safe = url.startswith("https://") or trust.is_loopback(urlsplit(url).netloc)
+        place = url.partition("://")[2].partition("/")[0]
+        safe = url.startswith("https://") or trust.is_loopback(place)
         token = trust.hub_token() if own and safe else ""
         return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -189,26 +206,34 @@ class Hub:
 
 
 def _listing(source: ModelSource, answer: Any) -> Listing:
-    if not answer.get("sha"):
+    commit = answer.get("sha")
+    if not is_commit(commit):
         raise SourceError(source.uri, "the Hub names no commit", "try again later")
+    if source.pinned and commit != source.revision:
+        why = f"the Hub answers with commit {commit}"
+        raise SourceError(f"{source.uri}@{source.revision}", why, "check HF_ENDPOINT")
     files = [_file(source, sibling) for sibling in answer.get("siblings") or ()]
-    return Listing(str(answer["sha"]), tuple(sorted(files, key=lambda file: file.path)))
+    return Listing(commit, tuple(sorted(files, key=lambda file: file.path)))
 
 
 def _file(source: ModelSource, sibling: Mapping[str, Any]) -> SourceFile:
-    path, size, lfs = str(sibling["rfilename"]), sibling.get("size"), sibling.get("lfs")
-    if not isinstance(size, int) or size < 0:
-        why = f"the Hub gives no size for {path}"
+    path, size, lfs = sibling["rfilename"], sibling.get("size"), sibling.get("lfs")
+    if not isinstance(path, str):
+        raise TypeError("a path that is no text")
+    if type(size) is not int or not 0 <= size < _LARGEST:
+        why = f"the Hub gives no size for {line(path)}"
         raise SourceError(source.uri, why, "try again later, or name a commit")
     if lfs:
         return SourceFile(path, size, Digest.parse(f"sha256:{lfs['sha256']}"))
-    return SourceFile(path, size, None, str(sibling["blobId"]))
+    if not is_commit(sibling["blobId"]):  # git names both alike
+        raise ValueError(f"no blob id of {line(path)}")
+    return SourceFile(path, size, None, sibling["blobId"])
 
 
 def _compare_size(file: SourceFile, response: Response, start: int) -> None:
     length = response.headers.get("Content-Length", "")
     begin = start if response.status == 206 else 0
-    if length.isdecimal() and begin + int(length) != file.size:
+    if re.fullmatch("[0-9]{1,18}", length) and begin + int(length) != file.size:
         response.close()
         why = f"the Hub sends {begin + int(length)} bytes, listed are {file.size}"
         remedy = "download again; if it stays so, the Hub's copy or a proxy is at fault"
@@ -217,13 +242,18 @@ def _compare_size(file: SourceFile, response: Response, start: int) -> None:
 
 def _joined(source: ModelSource, url: str, location: str) -> str:
     try:
-        return urljoin(url, location)
+        joined = urljoin(url, location)
+        fit = ("https",) if url.startswith("https:") else ("http", "https")
+        if urlsplit(joined).scheme in fit and urlsplit(joined).port != 0:
+            return joined
+        raise ValueError(location)
     except ValueError as error:
-        raise HubError(source.uri, "it sends on to what is no address", _REMEDY) from error
+        why = "it sends on to what is no address, or to plain HTTP"
+        raise HubError(source.uri, why, _REMEDY) from error
 
 
 def _line(error: Exception) -> str:
-    return _shown((str(error).strip().splitlines() or [type(error).__name__])[0])
+    return _shown(line(str(error)) or type(error).__name__)
 
 
 def _shown(text: str) -> str:

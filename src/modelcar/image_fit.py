@@ -1,6 +1,7 @@
 """Compare an image that was built before with the GPUs that it is to run on."""
 
 import logging
+import re
 from collections.abc import Sequence
 
 from modelcar import gpu
@@ -33,4 +34,4 @@ def of_image(model: Model, image: ImageFacts, hub: Hub, nodes: Sequence[GpuNode]
 def _elements(dtypes: str) -> dict[str, int]:
     """Read `BF16=494032768,I32=8`, as an image's annotation has it."""
     pairs = (item.partition("=") for item in dtypes.split(","))
-    return {name: int(count) for name, _, count in pairs if count.isdecimal()}
+    return {name: int(count) for name, _, count in pairs if re.fullmatch("[0-9]{1,18}", count)}

@@ -30,6 +30,11 @@ def append(path: Path, row: dict[str, Any]) -> None:
         raise SourceError(what, error.strerror or str(error), remedy) from error
 
 
+def no_link(path: str | Path, flags: int) -> int:
+    """Open a file that is to be written: no link to elsewhere, no pipe that nobody reads."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+
+
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows, oldest first; lines that are no JSON object are logged and passed over."""
     if not path.is_file():
@@ -44,7 +49,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _write(path: Path, line: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = no_link(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         # A torn line of an earlier crash must not swallow this one.
         os.write(descriptor, (b"" if _ends_clean(path) else b"\n") + line)

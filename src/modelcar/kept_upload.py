@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Self
 
+from modelcar import journal
 from modelcar.values import Digest
 from modelcar.workfolder import WorkFolder
 
@@ -30,7 +31,7 @@ class KeptUpload:
     def of(cls, work: WorkFolder, location: str, key: Digest) -> Self:
         """Return what the work folder knows of an upload of the layer `key` to `location`."""
         name = hashlib.sha256(f"{location} {key}".encode()).hexdigest()
-        return cls(work.root / ".modelcar" / "uploads" / name)
+        return cls(work.own("uploads", name))
 
     def get(self) -> str:
         """Return the address, nothing when there is none, or when another process has it."""
@@ -60,7 +61,9 @@ class KeptUpload:
     def _opened(self) -> IO[str] | None:
         if self._file is None and self._mine:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a+", encoding="utf-8", errors="replace")
+            self._file = open(  # noqa: SIM115  closed by `close`; Path.open takes no opener
+                self._path, "a+", encoding="utf-8", errors="replace", opener=journal.no_link
+            )
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return self._file
 

@@ -124,9 +124,10 @@ def _holders(pvc: dict[str, Any]) -> Holders:
     text = (pvc["metadata"].get("annotations") or {}).get(ANNOTATION, "{}")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    held = found.items() if isinstance(found, dict) else ()
+    return {what: run for what, run in held if isinstance(run, str)}
 
 
 def _with_holders(pvc: dict[str, Any], holders: Holders) -> dict[str, Any]:

@@ -17,6 +17,8 @@ _OTHER: Final = {
     "num_kv_heads": "heads that are grouped in a way of their own",
     "multi_query": "heads that are grouped in a way of their own",
 }
+_MOST: Final = 1 << 31
+"""No number of a config that is meant reaches it."""
 _STRETCHED: Final = ("linear", "dynamic", "yarn")
 """Kinds of RoPE scaling by whose factor vLLM lengthens the context."""
 
@@ -94,14 +96,14 @@ def _positions(config: Mapping[str, Any]) -> int:
     if not isinstance(scaling, dict):
         return found
     kind, factor = scaling.get("rope_type", scaling.get("type")), scaling.get("factor")
-    if kind not in _STRETCHED or not isinstance(factor, int | float) or factor < 1:
+    if kind not in _STRETCHED or not isinstance(factor, int | float) or not 1 <= factor < _MOST:
         return found
     return int((_count(scaling, "original_max_position_embeddings") or found) * factor)
 
 
 def _count(config: Mapping[str, Any], key: str) -> int:
     value = config.get(key)
-    return value if type(value) is int and value > 0 else 0
+    return value if type(value) is int and 0 < value < _MOST else 0
 
 
 def _text(config: Mapping[str, Any], key: str) -> str:

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from modelcar import folder, weights
@@ -38,7 +38,9 @@ def make(model: Model, work: WorkFolder, hub: Hub, max_layer: int = 0) -> Plan:
     """
     listed = _list(model.source, work, hub)
     reading = listed.source.at(listed.commit)
-    text = cache(lambda path: read(reading, path, hub))
+    files = {file.path: file for file in listed.files}
+    # Each may be large.
+    text = lru_cache(2)(lambda path: read(reading, path, hub, files.get(path)))
     selection = weights.choose(model.name, listed.files, model.rules, text)
     known = work.layers()
     layers = tuple(_layer(files, known) for files in weights.group(selection.files))
@@ -89,11 +91,14 @@ def _list(source: ModelSource, work: WorkFolder, hub: Hub) -> Listed:
     return Listed(source, listing.commit, listing.files)
 
 
-def read(source: ModelSource, path: str, hub: Hub) -> str:
-    """Return the text of a small file of the source, at its revision; raise SourceError."""
+def read(source: ModelSource, path: str, hub: Hub, listed: SourceFile | None = None) -> str:
+    """Return the text of a small file of the source, at its revision, as the Hub `listed` it.
+
+    Raises SourceError, VerificationError.
+    """
     if source.kind == "file":
         return folder.read(Path(source.location), path)
-    return hub.read(source, path)
+    return hub.read(source, path, listed)
 
 
 def _layer(files: Sequence[SourceFile], known: KnownLayers) -> PlannedLayer:

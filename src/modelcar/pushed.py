@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Self
 
 from modelcar import journal
+from modelcar.records import FAR
 from modelcar.values import Digest
 from modelcar.workfolder import WorkFolder
 
@@ -17,13 +18,13 @@ class PushedImages:
         self._anywhere: dict[Digest, float] = {}
         self._digests: dict[str, set[Digest]] = {}
         for row in journal.rows(path):
-            if {"location", "digest"} <= row.keys():
-                self._take(row["location"], Digest.parse(row["digest"]), row.get("at"))
+            if digest := Digest.read(row.get("digest")):
+                self._take(str(row.get("location")), digest, row.get("at"))
 
     @classmethod
     def of(cls, work: WorkFolder) -> Self:
         """Return what the work folder knows."""
-        return cls(work.root / ".modelcar" / "images.jsonl")
+        return cls(work.own("images.jsonl"))
 
     def put(self, location: str, tag: str, digest: Digest, at: float) -> None:
         """Remember a push at `at`, in seconds since the epoch; the latest of a digest counts."""
@@ -49,5 +50,5 @@ class PushedImages:
 
     def _take(self, location: str, digest: Digest, at: object) -> None:
         self._digests.setdefault(location, set()).add(digest)
-        if isinstance(at, int | float):
+        if isinstance(at, int | float) and 0 <= at < FAR:
             self._at[location, digest] = self._anywhere[digest] = float(at)

@@ -12,7 +12,7 @@ from modelcar.retries import Patience
 
 BLOCK: Final = 1 << 20
 """Bytes: few enough for memory, so many that little time goes into passing them on."""
-_PART: Final = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+_PART: Final = re.compile(r"bytes (\d{1,18})-\d+/(?:\d+|\*)")
 Response = urllib3.BaseHTTPResponse
 
 

@@ -9,6 +9,7 @@ from modelcar.mentions import Mention
 from modelcar.oci.reference import Repository
 from modelcar.values import Digest
 
+_NUMBER: Final = re.compile("[0-9]{1,18}")
 _PARTS: Final = re.compile(r"[0-9]+|[^0-9]+")
 _VERSION: Final = re.compile(r"v?[0-9]")
 
@@ -72,7 +73,7 @@ def plan(
 def version_key(tag: str) -> _Version:
     """Return what orders tags as versions: `1.10` after `1.9`, and `latest` before both."""
     parts = _PARTS.findall(tag.removeprefix("v"))
-    numbers = ((True, int(part), "") if part.isdigit() else (False, 0, part) for part in parts)
+    numbers = ((True, int(x), "") if _NUMBER.fullmatch(x) else (False, 0, x) for x in parts)
     return _VERSION.match(tag) is not None, tuple(numbers)
 
 

@@ -40,7 +40,8 @@ class CheckedFiles:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known = {row["path"]: row for row in journal.rows(path) if "path" in row}
+        rows = (row for row in journal.rows(path) if Digest.read(row.get("sha256")))
+        self._known = {str(row.get("path")): row for row in rows}
 
     def get(self, file: Path) -> Sums | None:
         """Return what was computed over `file`, if it is untouched since."""

@@ -12,6 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from modelcar import journal
 from modelcar.checksums import blocks
 from modelcar.errors import SourceError, VerificationError
 from modelcar.stamps import CheckedFiles, Stamp, Sums
@@ -65,6 +66,7 @@ class Supply:
         """Take note that the file was read and found right; a kept one gets its place."""
         path = self.folder / file.path
         if part := self._parts.pop(file.path, None):
+            self._work.inside(path)
             with _explained(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 part.replace(path)
@@ -92,8 +94,9 @@ class Supply:
     def release(self, file: SourceFile) -> None:
         """Remove the file from the work folder; a folder that is the source stays as it is."""
         if self._source.kind == "hf":
+            path = self._work.inside(self.folder / file.path)
             with _explained(self.folder):
-                (self.folder / file.path).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _lies_here(self, file: SourceFile, path: Path) -> bool:
         if self._source.kind == "file":
@@ -162,7 +165,7 @@ def _sweep(folder: Path) -> None:
 
 def _locked(path: Path) -> FileIO | None:
     """Open the file to append to it; None when another process does."""
-    part = path.open("ab", buffering=0)
+    part = open(path, "ab", buffering=0, opener=journal.no_link)  # noqa: SIM115  Path.open takes none
     try:
         fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if path.exists() and path.stat().st_ino == os.fstat(part.fileno()).st_ino:

@@ -62,7 +62,7 @@ def _kept(value: Any, letters: int, lists: bool) -> Any:
 
 
 def _dumped(told: dict[str, Any]) -> bytes:
-    return json.dumps(told, ensure_ascii=False).encode()
+    return json.dumps(told, ensure_ascii=False).encode(errors="replace")
 
 
 def _record(line: str) -> StageRecord | None:

@@ -36,20 +36,48 @@ def from_json(kind: Any, data: Any) -> Any:
     """Return the value of type `kind` that `to_json` wrote as `data`.
 
     Unknown keys are ignored and absent ones take their default, so that a record written by
-    another release can still be read.
+    another release can still be read. Raises TypeError or ReferenceError_ for what is of another
+    type: anybody may have written it.
     """
     if kind is Digest:
         return Digest.parse(data)
     if dataclasses.is_dataclass(kind):
-        hints, build = typing.get_type_hints(kind), typing.cast(Any, kind)
-        return build(**{name: from_json(hints[name], data[name]) for name in hints if name in data})
+        hints, build, given = typing.get_type_hints(kind), typing.cast(Any, kind), _of(dict, data)
+        named = {name: from_json(hints[name], given[name]) for name in hints if name in given}
+        return build(**named)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
-        return tuple(from_json(arguments[0], item) for item in data)
+        return tuple(from_json(arguments[0], item) for item in _of(list, data))
+    if origin is Mapping:
+        return {key: from_json(arguments[1], item) for key, item in _of(dict, data).items()}
     if origin in (typing.Union, types.UnionType):
         chosen = next(a for a in arguments if a is not types.NoneType)
         return None if data is None else from_json(chosen, data)
+    return data if kind is Any else _leaf(kind, data)
+
+
+def _of(kind: type, data: Any) -> Any:
+    if not isinstance(data, kind):
+        raise TypeError(f"{type(data).__name__} in place of {kind.__name__}")
     return data
+
+
+def _leaf(kind: Any, data: Any) -> Any:
+    """Return a text, a number that is not beyond all others, or one of a few words."""
+    if typing.get_origin(kind) is Literal:
+        right = data in typing.get_args(kind)
+    elif kind in (int, float):
+        right = type(data) in (int, kind) and abs(data) < 1 << 63
+    else:
+        right = isinstance(data, kind)
+    if not right:
+        raise TypeError(f"{type(data).__name__} in place of {kind}")
+    return data
+
+
+def is_commit(text: object) -> bool:
+    """Return whether it is the full name of a commit."""
+    return isinstance(text, str) and _COMMIT.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,10 +89,16 @@ class Digest:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse `sha256:` and 64 hexadecimal digits; raise ReferenceError_ on anything else."""
-        match = _DIGEST.fullmatch(text)
-        if match is None:
+        found = cls.read(text)
+        if found is None:
             raise ReferenceError_(f"digest {text!r}", "it is not sha256: and 64 hex digits")
-        return cls(match[1])
+        return found
+
+    @classmethod
+    def read(cls, text: Any) -> Self | None:
+        """Parse what somebody else wrote; None where it is no digest of ours."""
+        match = _DIGEST.fullmatch(text) if isinstance(text, str) else None
+        return cls(match[1]) if match else None
 
     def __str__(self) -> str:
         return f"sha256:{self.hex}"
@@ -104,7 +138,7 @@ class ModelSource:
     @property
     def pinned(self) -> bool:
         """Whether the revision is a commit, which cannot move."""
-        return _COMMIT.fullmatch(self.revision) is not None
+        return is_commit(self.revision)
 
     @property
     def uri(self) -> str:

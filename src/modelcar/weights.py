@@ -11,6 +11,7 @@ from modelcar.formats import Part, foreign, is_pickle, is_variant_folder, is_wei
 from modelcar.listing import LARGE, Listing
 from modelcar.remote_code import remote_code
 from modelcar.values import FileRules, LeftOut, SourceFile
+from modelcar.wording import line
 
 __all__ = ["Selection", "choose", "group", "is_weight"]
 
@@ -19,6 +20,7 @@ _COMPANIONS = {
     "params.json": ("consolidated", "belongs to consolidated*: vLLM would pick Mistral's format"),
     "adapter_config.json": ("adapter_model", _ADAPTER),
 }
+_UNNAMED = "a base model that it does not name"
 _TORN = "wait until the upload is complete, or pin another revision"
 
 Reasons = dict[str, str]
@@ -85,13 +87,15 @@ def _weight_reasons(
         if path not in reasons and (part := Part.parse(path)):
             folders[dirname(path)].append(part)
     found = dict(_not_the_model(listing, folders))
-    for folder in sorted(folders):
-        parts = [part for part in folders[folder] if part.path not in found]
-        spare = any(is_weight(path) and dirname(path) == folder for path in forced)
-        found |= _folder_reasons(listing, parts, rules.allow_pickle, spare) if parts else {}
-    left = reasons | found
-    if not any(is_weight(path) for path in listing.files if path not in left or path in forced):
-        raise _nothing_to_serve(listing, left)
+    left = {f: [part for part in folders[f] if part.path not in found] for f in sorted(folders)}
+    sets = {folder: parts for folder, parts in left.items() if parts}
+    listing.hold_few(sets, "weights lie")
+    spare = {dirname(path) for path in forced if is_weight(path)}
+    for folder, parts in sets.items():
+        found |= _folder_reasons(listing, parts, rules.allow_pickle, folder in spare)
+    every = reasons | found
+    if not any(is_weight(path) for path in listing.files if path not in every or path in forced):
+        raise _nothing_to_serve(listing, every)
     return found
 
 
@@ -174,7 +178,8 @@ def _set_paths(listing: Listing, best: Sequence[Part], parts: Sequence[Part]) ->
     named = _shards(listing, first.path)
     there = {part.path for part in parts if part.suffix == first.suffix and not part.index}
     if missing := sorted(named - there):
-        raise listing.refusal(f"{first.path} names {missing[0]}, which is not there", _TORN)
+        why = f"{first.path} names {line(missing[0])}, which is not there"
+        raise listing.refusal(why, _TORN)
     return named | {first.path}
 
 
@@ -186,7 +191,7 @@ def _shards(listing: Listing, index: str) -> set[str]:
         raise listing.refusal(f"{index} has no weight_map to file names", _TORN)
     for name in names:
         if "/" in name or "\\" in name:
-            why = f"{index} names {name!r}, which is outside its folder"
+            why = f"{index} names {name[:200]!r}, which is outside its folder"
             raise listing.refusal(why, "do not use this repository")
     return {join(dirname(index), name) for name in names}
 
@@ -208,7 +213,8 @@ def _adapter_alone(listing: Listing, path: str) -> SelectionError:
     config = join(dirname(path), "adapter_config.json")
     data = listing.json(config) if config in listing.files else None
     base = data.get("base_model_name_or_path") if isinstance(data, dict) else None
-    why = f"it is a LoRA adapter for {base or 'a base model that it does not name'}, not a model"
+    told = line(base, 100) if isinstance(base, str) and base else _UNNAMED
+    why = f"it is a LoRA adapter for {told}, not a model"
     return listing.refusal(
         why, f"merge it into its base model, or force it with --include '{path}'"
     )

@@ -36,6 +36,14 @@ def rate(count: float, seconds: float) -> str:
     return f"{size(count / seconds)}/s" if seconds > 0 else ""
 
 
+def shown(text: str) -> str:
+    """Return `text`, of a line or several, without what would steer a terminal or is no text."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )
+
+
 def line(text: str, limit: int = 300) -> str:
     """Return `text` on one line of at most `limit` characters, without control characters."""
     shown = "".join(

@@ -44,9 +44,20 @@ class WorkFolder:
             return Path(source.location)
         return self.root / re.sub(r"/", "--", source.location)
 
+    def inside(self, path: Path) -> Path:
+        """Return `path`; raise SourceError where a link on its way leads out of the work folder."""
+        if not path.parent.resolve().is_relative_to(self.root.resolve()):
+            why = f"{path.parent} leads out of it"
+            raise SourceError(f"work folder {self.root}", why, "remove that link")
+        return path
+
+    def own(self, *names: str) -> Path:
+        """Return where something lies that the work folder remembers; raise as `inside` does."""
+        return self.inside(self.root.joinpath(".modelcar", *names))
+
     def checked_files(self) -> CheckedFiles:
         """Return what is known of the files' checksums."""
-        return CheckedFiles(self.root / ".modelcar" / "files.jsonl")
+        return CheckedFiles(self.own("files.jsonl"))
 
     def save(self, plan: Plan) -> Digest:
         """Keep `plan` beside the files and return its sha256, under which `load` finds it."""
@@ -55,6 +66,8 @@ class WorkFolder:
         path = self._plan(digest)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_symlink():
+                path.unlink()
             atomic.write(path, text)
         except OSError as error:
             why, remedy = error.strerror or str(error), "free space there, or check its rights"
@@ -73,16 +86,16 @@ class WorkFolder:
         return replace(plan, layers=tuple(replace(item, reused=False) for item in plan.layers))
 
     def _plan(self, digest: Digest) -> Path:
-        return self.root / ".modelcar" / "plans" / f"{digest.hex}.json"
+        return self.own("plans", f"{digest.hex}.json")
 
     def partial(self, file: SourceFile) -> Path:
         """Return where the file lies while it is not whole: by its checksum and its path."""
         name = hashlib.sha256(f"{file.checksum} {file.path}".encode()).hexdigest()
-        return self.root / ".modelcar" / "partial" / name
+        return self.own("partial", name)
 
     def layers(self) -> "KnownLayers":
         """Return what is known of the layers' digests."""
-        return KnownLayers(self.root / ".modelcar" / "layers.jsonl")
+        return KnownLayers(self.own("layers.jsonl"))
 
 
 class KnownLayers:
@@ -90,8 +103,8 @@ class KnownLayers:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        rows = (row for row in journal.rows(path) if {"key", "digest"} <= row.keys())
-        self._known = {Digest.parse(row["key"]): from_json(KnownLayer, row) for row in rows}
+        found = ((Digest.read(row.get("key")), _layer(row)) for row in journal.rows(path))
+        self._known = {key: layer for key, layer in found if key and layer}
 
     def get(self, key: Digest | None) -> KnownLayer | None:
         """Return the layer that `key` names, None when it was never built here."""
@@ -102,3 +115,10 @@ class KnownLayers:
         if self._known.get(key) != layer:
             self._known[key] = layer
             journal.append(self._path, {"key": str(key), **cast(dict[str, Any], to_json(layer))})
+
+
+def _layer(row: dict[str, Any]) -> KnownLayer | None:
+    digest, told = Digest.read(row.get("digest")), row.get("tensors")
+    counts = told if isinstance(told, dict) else {}
+    sound = all(type(count) is int and 0 <= count < 1 << 63 for count in counts.values())
+    return KnownLayer(digest, counts if sound else {}) if digest else None

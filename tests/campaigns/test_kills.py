@@ -41,7 +41,7 @@ def undisturbed(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> U
         return Undisturbed(told(found.run())["digest"], events.count)
 
 
-@pytest.mark.parametrize("seed", seeds(10, 200))
+@pytest.mark.parametrize("seed", seeds(6, 170))
 def test_after_a_kill_the_same_command_ends_well(
     seed: int, servers: Servers, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:

@@ -59,7 +59,7 @@ def events(servers: Servers, kube: KubeServer, tmp_path_factory: pytest.TempPath
         return found.events.count
 
 
-@pytest.mark.parametrize("seed", seeds(3, 50))
+@pytest.mark.parametrize("seed", seeds(2, 40))
 def test_after_a_kill_the_same_command_deploys_and_verifies(
     seed: int, servers: Servers, kube: KubeServer, events: int, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 
 from tests.byte_path import MODELCAR, safetensors, tiny
 from tests.cage import refusal
-from tests.campaigns.extent import seeds
+from tests.campaigns.extent import full, seeds
 from tests.campaigns.figures import note
 from tests.campaigns.place import MINIATURE, Place, Servers, one_line, place, told
 from tests.campaigns.schedule import REQUESTS
@@ -38,7 +39,7 @@ def placed(servers: Servers, folder: Path, name: str) -> Iterator[Place]:
         yield found
 
 
-@pytest.mark.parametrize("seed", seeds(5, 60))
+@pytest.mark.parametrize("seed", seeds(3, 40))
 @pytest.mark.parametrize("options", [(), ("--keep-files",)], ids=["streamed", "kept"])
 def test_on_a_volume_of_any_size_a_run_ends_well_or_names_it(
     seed: int, options: tuple[str, ...], servers: Servers, tmp_path: Path
@@ -124,23 +125,35 @@ def large(servers: Servers) -> Iterator[Servers]:
         yield replace(servers, hub=hub)
 
 
-LIMITS: Mapping[str, Sequence[str]] = {
+LIMITS: Final[Mapping[str, Sequence[str]]] = {
+    "both": (f"--data={MEMORY}:{MEMORY}", "--nofile=64:64"),
     "256 MB of memory": (f"--data={MEMORY}:{MEMORY}",),
     "64 open files": ("--nofile=64:64",),
-    "both": (f"--data={MEMORY}:{MEMORY}", "--nofile=64:64"),
 }
 
 
-@pytest.mark.parametrize("limit", LIMITS)
+def prlimit() -> str:
+    program = shutil.which("prlimit")
+    if program is None:
+        pytest.skip("prlimit is not installed")
+    return program
+
+
+def test_the_limits_are_held() -> None:
+    asks = "files = [open('/dev/null') for _ in range(64)]", f"bytearray({MEMORY})"
+    for ask, answer in zip(asks, ("Too many open files", "MemoryError"), strict=True):
+        argv = [prlimit(), *LIMITS["both"], sys.executable, "-c", ask]
+        done = subprocess.run(argv, capture_output=True, text=True)
+        assert answer in done.stderr
+
+
+@pytest.mark.parametrize("limit", LIMITS if full() else ["both"])
 @pytest.mark.parametrize("options", [(), ("--keep-files",)], ids=["streamed", "kept"])
 def test_a_model_larger_than_the_memory_passes_through_little(
     limit: str, options: tuple[str, ...], large: Servers, tmp_path: Path
 ) -> None:
-    program = shutil.which("prlimit")
-    if program is None:
-        pytest.skip("prlimit is not installed")
     name = re.sub(r"\W", "-", f"{limit}{options}".lower()).strip("-")
     with placed(large, tmp_path, name) as found:
-        narrow = replace(found, repo=LARGE, program=(program, *LIMITS[limit], MODELCAR))
+        narrow = replace(found, repo=LARGE, program=(prlimit(), *LIMITS[limit], MODELCAR))
         narrow.hold(told(narrow.run(*options))["digest"])
     note("small limits", f"{limit} {options}", code=0)

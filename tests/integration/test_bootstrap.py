@@ -38,12 +38,12 @@ def test_a_bare_namespace_is_made_ready(cluster: Cluster) -> None:
             "namespace": cluster.namespace,
         }
     ]
-    assert cluster.secret("huggingface-token") == {"token": "hf_secret-one"}
+    assert cluster.secret("huggingface-token") == {"token": "hf_C4naryBird-one"}
     assert cluster.secret("model-registry-config") == {
         "url": "https://modelregistry-rest.apps.example.com"
     }
     auths = cluster.auths("registry-auth")
-    assert base64.b64decode(auths["quay.io"]["auth"]) == b"team+robot:pass word #1"
+    assert base64.b64decode(auths["quay.io"]["auth"]) == b"team+robot:pass C4naryBird #1"
     account = cluster.get("serviceaccounts/default")
     assert account["imagePullSecrets"] == [{"name": "quay-pull"}]
     claim = cluster.get("persistentvolumeclaims/modelcar")["spec"]
@@ -74,7 +74,7 @@ def test_the_token_of_the_pusher_comes_into_the_auth_file(cluster: Cluster) -> N
 
     assert changed == ["registry-auth"]
     internal = cluster.auths("registry-auth")[INTERNAL]["auth"]
-    assert base64.b64decode(internal) == b"token:hush-hush"
+    assert base64.b64decode(internal) == b"token:C4naryBird-push"
     assert set(cluster.auths("quay-pull")) == {"quay.io"}
 
 
@@ -85,7 +85,7 @@ def test_a_run_without_the_file_takes_no_login_away(cluster: Cluster) -> None:
     told(cluster.run("--json"))
 
     assert set(cluster.auths("registry-auth")) == {"quay.io", INTERNAL}
-    assert cluster.secret("huggingface-token") == {"token": "hf_secret-one"}
+    assert cluster.secret("huggingface-token") == {"token": "hf_C4naryBird-one"}
 
 
 def test_what_drifted_is_set_right(cluster: Cluster) -> None:
@@ -117,7 +117,7 @@ def test_the_predecessors_auth_file_is_taken_over(cluster: Cluster) -> None:
     cluster.add_logins("quay-push")
     cluster.ready()
     for name in ("registry-auth", "quay-pull"):
-        assert cluster.auths(name)["registry.example"] == {"auth": "eDp5"}
+        assert cluster.auths(name)["registry.example"] == {"auth": "eDpDNG5hcnlCaXJk"}
         assert "quay.io" in cluster.auths(name)
 
 
@@ -145,7 +145,8 @@ def test_a_token_that_comes_late_is_waited_for(cluster: Cluster, listener: Liste
     done = cluster.done(wait=60)
 
     assert "waiting" not in {one.state for one in done}
-    assert base64.b64decode(cluster.auths("registry-auth")[INTERNAL]["auth"]) == b"token:hush-hush"
+    login = cluster.auths("registry-auth")[INTERNAL]["auth"]
+    assert base64.b64decode(login) == b"token:C4naryBird-push"
 
 
 def test_a_token_that_does_not_come_is_said_and_fails_nothing(cluster: Cluster) -> None:

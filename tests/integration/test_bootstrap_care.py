@@ -11,7 +11,7 @@ from tests.ready_namespace import DOCKER, RBAC, Cluster, openshift_namespace, ro
 from tests.servers import openshift
 from tests.servers.kube import KubeServer
 
-ENV = {"QUAY_USERNAME": "team", "QUAY_PASSWORD": "secret"}
+ENV = {"QUAY_USERNAME": "team", "QUAY_PASSWORD": "C4naryBird"}
 OTHER = {"MODEL_REGISTRY_URL": "https://other-rest.apps.example.com"}
 RUNTIME = "vllm-cuda-runtime"
 APPLY = "application/apply-patch+yaml"
@@ -34,7 +34,7 @@ def secret(outcomes: list[Outcome], name: str) -> tuple[str, str]:
 
 
 def test_what_another_made_is_kept_unless_adopted(cluster: Cluster) -> None:
-    cluster.add_secret("huggingface-token", token="theirs")
+    cluster.add_secret("huggingface-token", token="C4naryBird-theirs")
 
     (kept,) = [one for one in cluster.ready() if one["state"] == "kept"]
 
@@ -42,13 +42,13 @@ def test_what_another_made_is_kept_unless_adopted(cluster: Cluster) -> None:
         "huggingface-token",
         "another made it; --adopt takes it over",
     )
-    assert cluster.secret("huggingface-token") == {"token": "theirs"}
+    assert cluster.secret("huggingface-token") == {"token": "C4naryBird-theirs"}
     cluster.ready("--adopt")
-    assert cluster.secret("huggingface-token") == {"token": "hf_secret-one"}
+    assert cluster.secret("huggingface-token") == {"token": "hf_C4naryBird-one"}
 
 
 def test_a_secret_that_holds_the_value_is_not_written_whoever_made_it(cluster: Cluster) -> None:
-    cluster.add_secret("huggingface-token", token="hf_secret-one")
+    cluster.add_secret("huggingface-token", token="hf_C4naryBird-one")
     before = cluster.get("secrets/huggingface-token")["metadata"]["resourceVersion"]
     cluster.ready("--adopt")
     assert cluster.get("secrets/huggingface-token")["metadata"]["resourceVersion"] == before
@@ -71,7 +71,7 @@ def test_a_secret_of_another_type_is_not_taken_for_the_same(
     assert cluster.get("secrets/quay-pull") == theirs
     cluster.kube.request("DELETE", cluster.path("secrets/quay-pull"))
     assert secret(cluster.done(adopt=adopt), "quay-pull")[0] == "created"
-    assert cluster.auths("quay-pull") == {"registry.example": {"auth": "eDp5"}}
+    assert cluster.auths("quay-pull") == {"registry.example": {"auth": "eDpDNG5hcnlCaXJk"}}
 
 
 def test_a_secret_of_ours_that_has_another_type_is_made_anew(cluster: Cluster) -> None:
@@ -130,7 +130,7 @@ def test_anothers_binding_to_another_role_is_left_alone(
 
 def test_hidden_logins_are_not_written_over(cluster: Cluster) -> None:
     cluster.add_logins("quay-push")
-    cluster.done(values={**ENV, "HF_TOKEN": "one"})
+    cluster.done(values={**ENV, "HF_TOKEN": "C4naryBird-1"})
     cluster.write_token()
     before = cluster.get("secrets/registry-auth")
     seen = ["quay-pull", "registry-auth", "huggingface-token", "modelcar-push-token"]
@@ -140,7 +140,7 @@ def test_hidden_logins_are_not_written_over(cluster: Cluster) -> None:
         {**secrets_, "verbs": ["get"], "resourceNames": seen},
         {**secrets_, "verbs": ["create", "patch"]},
     )
-    changed = {**ENV, "QUAY_PASSWORD": "another", "HF_TOKEN": "two"}
+    changed = {**ENV, "QUAY_PASSWORD": "C4naryBird-other", "HF_TOKEN": "C4naryBird-2"}
 
     done = cluster.done("pipeline", values=changed)
 

@@ -30,7 +30,7 @@ def cluster(kube: KubeServer, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def test_removal_takes_back_what_was_made_and_no_more(cluster: Cluster) -> None:
-    cluster.add_secret("huggingface-token", token="theirs")
+    cluster.add_secret("huggingface-token", token="C4naryBird-theirs")
     before, beside = cluster.versions(), cluster.beside()
     cluster.ready()
     name = f"modelcar-{cluster.namespace}"
@@ -139,19 +139,19 @@ def test_a_link_that_another_made_stays(cluster: Cluster) -> None:
 
 
 def test_what_was_adopted_is_kept(cluster: Cluster) -> None:
-    cluster.add_secret("huggingface-token", token="theirs")
+    cluster.add_secret("huggingface-token", token="C4naryBird-theirs")
     cluster.ready("--adopt")
-    assert cluster.secret("huggingface-token") == {"token": "hf_secret-one"}
+    assert cluster.secret("huggingface-token") == {"token": "hf_C4naryBird-one"}
     env = (cluster.folder / ".env").read_text()
-    (cluster.folder / ".env").write_text(env.replace("hf_secret-one", "hf_another"))
+    (cluster.folder / ".env").write_text(env.replace("hf_C4naryBird-one", "hf_C4naryBird-another"))
     cluster.ready()  # it is written again, and still known to be another's
-    assert cluster.secret("huggingface-token") == {"token": "hf_another"}
+    assert cluster.secret("huggingface-token") == {"token": "hf_C4naryBird-another"}
 
     removed = {one["name"]: one for one in told(cluster.run("--remove", "--json"))}
 
     kept = removed["huggingface-token"]
     assert (kept["state"], kept["why"]) == ("kept", "another made it, and it was adopted")
-    assert cluster.secret("huggingface-token") == {"token": "hf_another"}
+    assert cluster.secret("huggingface-token") == {"token": "hf_C4naryBird-another"}
     assert removed["registry-auth"]["state"] == "deleted"
 
 

@@ -77,7 +77,7 @@ def test_a_ca_file_holds_for_the_sites_own_model_registry(
 ) -> None:
     site(cluster, model_registry=ours, model_registry_ca="ca.pem")
     ca = pem(cluster)
-    (cluster.folder / ".env").write_text(f"HF_TOKEN=x\nMODEL_REGISTRY_URL={named}\n")
+    (cluster.folder / ".env").write_text(f"HF_TOKEN=C4naryBird\nMODEL_REGISTRY_URL={named}\n")
     cluster.ready()
     assert config(cluster).get("ca.crt") == (ca if kept else None)
 

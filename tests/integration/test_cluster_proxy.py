@@ -12,8 +12,10 @@ def test_the_api_server_is_reached_by_the_proxy(kube: KubeServer, tmp_path: Path
     server = kube.url.replace("127.0.0.1", API_SERVER)
     variables = {"KUBECONFIG": str(kube.kubeconfig(server=server)), "no_proxy": ""}
     with ForwardProxy() as proxy:
-        variables |= dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://me:hush@{proxy.host}")
+        variables |= dict.fromkeys(
+            ("HTTPS_PROXY", "https_proxy"), f"http://me:C4naryBird@{proxy.host}"
+        )
         done = modelcar(tmp_path, "undeploy", "nothing", "-n", "default", **variables)
     assert done.returncode == 0, done.stderr
     assert set(proxy.asked) == {f"CONNECT {server.removeprefix('https://')}"}
-    assert set(proxy.credentials) == {"Basic bWU6aHVzaA=="}
+    assert set(proxy.credentials) == {"Basic bWU6QzRuYXJ5QmlyZA=="}

@@ -267,9 +267,9 @@ def test_a_token_of_its_own_is_shown_instead(
     kube: KubeServer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls = (kube.ca_file, kube.folder / "server.key")
-    monkeypatch.setenv("MODELCAR_ENDPOINT_TOKEN", "of-the-endpoint")
+    monkeypatch.setenv("MODELCAR_ENDPOINT_TOKEN", "C4naryBird-endpoint")
     with (
-        VllmServer(NAME, token="of-the-endpoint", tls=tls) as vllm,
+        VllmServer(NAME, token="C4naryBird-endpoint", tls=tls) as vllm,
         KServe(kube, site.namespace, vllm.url),
     ):
         assert site.deploy(ca_file=str(kube.ca_file)).url == vllm.url
@@ -292,7 +292,7 @@ def test_the_callers_token_is_shown_only_over_tls(kube: KubeServer, site: Site) 
 def test_the_token_stays_out_of_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="modelcar")
 
-    site.deploy(token="s3cret-token")
+    site.deploy(token="C4naryBird-token")
 
     assert re.search("first token after", caplog.text)
-    assert "s3cret-token" not in caplog.text
+    assert "C4naryBird-token" not in caplog.text

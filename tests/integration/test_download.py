@@ -19,8 +19,8 @@ from tests.servers.ports import kept_ports
 FILES = tiny()
 URI = f"hf://{REPO}"
 WEIGHTS = "model.safetensors"
-TOKEN = "hf_right0123456789"
-WRONG = "hf_wrong0123456789"
+TOKEN = "hf_C4naryBird-right"
+WRONG = "hf_C4naryBird-wrong"
 AT_ONCE = {"Retry-After": "0"}
 FOLDER = Path("work", "example--tiny")
 

@@ -17,10 +17,12 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from tests import canary
 from tests.servers.asking import answered
 from tests.servers.hub import HubServer
 
 REPO = "org/tiny"
+TOKEN = f"hf_{canary.MARK}"
 CARD = b"---\nlicense: mit\nlanguage: [en]\npipeline_tag: text-generation\n---\n# Tiny\n"
 WEIGHTS = bytes(range(256)) * 80_000  # 20 MB: more than a client reads at a time
 FILES: Mapping[str, bytes] = {
@@ -45,7 +47,7 @@ def hub(tmp_path: Path) -> Iterator[HubServer]:
         (folder / path).write_bytes(data)
     older.mkdir()
     (older / "config.json").write_bytes(b'{"older": true}')
-    with HubServer({REPO: folder}, revisions={REPO: {"v1.0": older}}, token="hf_ok") as running:
+    with HubServer({REPO: folder}, revisions={REPO: {"v1.0": older}}, token=TOKEN) as running:
         yield running
 
 
@@ -98,7 +100,7 @@ def test_a_snapshot_is_downloaded_and_the_token_stays_with_the_hub(
 ) -> None:
     place = Path(
         snapshot_download(
-            REPO, endpoint=hub.url, token="hf_ok", local_dir=tmp_path / "out", max_workers=2
+            REPO, endpoint=hub.url, token=TOKEN, local_dir=tmp_path / "out", max_workers=2
         )
     )
 
@@ -179,13 +181,13 @@ def test_what_the_hub_refuses_the_client_tells_apart(hub: HubServer) -> None:
     with pytest.raises(EntryNotFoundError):
         hf_hub_download(REPO, "none.json", endpoint=hub.url, token=False)
     with pytest.raises(HfHubHTTPError, match="401") as caught:
-        api.model_info(REPO, token="hf_stale")
+        api.model_info(REPO, token=canary.secret("stale"))
     assert not isinstance(caught.value, RepositoryNotFoundError)
 
 
-@pytest.mark.parametrize(("token", "status"), [(False, 401), ("hf_ok", 403)])
+@pytest.mark.parametrize(("token", "status"), [(False, 401), (TOKEN, 403)])
 def test_a_gated_repository_lists_but_does_not_serve(token: Any, status: int) -> None:
-    with HubServer({REPO: FILES}, gated={REPO}, token="hf_ok") as hub:
+    with HubServer({REPO: FILES}, gated={REPO}, token=TOKEN) as hub:
         assert HfApi(hub.url, token=token).model_info(REPO).gated == "manual"
         with pytest.raises(GatedRepoError) as caught:
             HfApi(hub.url, token=token).auth_check(REPO)
@@ -195,8 +197,8 @@ def test_a_gated_repository_lists_but_does_not_serve(token: Any, status: int) ->
 def test_access_that_was_granted_opens_gated_and_private_repositories() -> None:
     repos = {"org/gated": FILES, "org/private": FILES}
     options: dict[str, Any] = {"gated": {"org/gated"}, "private": {"org/private"}, "granted": repos}
-    with HubServer(repos, token="hf_ok", **options) as hub:
-        api = HfApi(hub.url, token="hf_ok")
+    with HubServer(repos, token=TOKEN, **options) as hub:
+        api = HfApi(hub.url, token=TOKEN)
         api.auth_check("org/gated")
         assert api.model_info("org/private").private
         with pytest.raises(RepositoryNotFoundError):

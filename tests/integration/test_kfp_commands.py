@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import canary
 from tests.pipeline.compiled_file import ROOT, SHIPPED
 from tests.pipelines_place import TOKEN, PipelinesPlace, pipelines_place
 
@@ -32,7 +33,7 @@ def pipelines(tmp_path: Path) -> Iterator[PipelinesPlace]:
         host = found.server.url.removeprefix("https://")
         oc = tmp_path / "bin" / "oc"
         oc.parent.mkdir()
-        oc.write_text(OC.format(ca=found.ca, host=host, token=TOKEN))
+        canary.planted(oc).write_text(OC.format(ca=found.ca, host=host, token=TOKEN))
         oc.chmod(0o700)
         yield found
 

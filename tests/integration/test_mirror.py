@@ -1,7 +1,6 @@
 """`modelcar mirror`: the real skopeo between real OCI registries, and the digest it must keep."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from modelcar.oci.store import INDEX, RawManifest
 from modelcar.packing import Packing
 from modelcar.values import Digest, Model, ModelSource
 from modelcar.workfolder import WorkFolder
+from tests.auth_files import htpasswd
 from tests.byte_path import modelcar, refused, tiny, told, write
 from tests.servers import certificate
 from tests.servers.docker_registry import DockerRegistry
@@ -146,10 +146,8 @@ def test_a_destination_that_is_right_already_moves_nothing(
 
 
 def test_whoever_may_not_push_is_told_to_log_in(tmp_path: Path, image: DigestReference) -> None:
-    argv = ["htpasswd", "-Bbn", "tester", "secret"]
-    done = subprocess.run(argv, check=True, capture_output=True)
-    (tmp_path / "htpasswd").write_bytes(done.stdout)
-    with DockerRegistry(tmp_path / "closed", htpasswd=tmp_path / "htpasswd") as closed:
+    asking = htpasswd(tmp_path / "htpasswd", "tester")
+    with DockerRegistry(tmp_path / "closed", htpasswd=asking) as closed:
         refusal = modelcar(tmp_path, "mirror", str(image), f"{closed.host}/a:1")
     refused(
         refusal,

@@ -209,21 +209,25 @@ def test_a_server_that_stumbles_is_asked_again(server: ModelRegistryServer) -> N
 
 @pytest.mark.parametrize(
     ("token", "status", "remedy"),
-    [("", 401, "oc whoami -t"), ("s3cret-stale", 401, "oc whoami -t"), ("s3cret", 403, "Role")],
+    [
+        ("", 401, "oc whoami -t"),
+        ("C4naryBird-stale", 401, "oc whoami -t"),
+        ("C4naryBird", 403, "Role"),
+    ],
 )
 def test_a_refused_token_is_explained_and_never_shown(token: str, status: int, remedy: str) -> None:
-    with ModelRegistryServer(token="right", forbidden={"s3cret"}) as server:
+    with ModelRegistryServer(token="C4naryBird-right", forbidden={"C4naryBird"}) as server:
         connection = Connection(server.url, token)
         with pytest.raises(ModelRegistryError) as caught:
             register(connection, MODEL, IMAGE, RECORD)
 
     assert f"the server answered {status}" in caught.value.why
     assert remedy in caught.value.remedy
-    assert "s3cret" not in f"{caught.value} {connection!r}"
+    assert "C4naryBird" not in f"{caught.value} {connection!r}"
 
 
 def test_a_long_token_that_the_server_repeats_is_hidden_whole(server: ModelRegistryServer) -> None:
-    token = "eyJh" + "s3cret" * 150
+    token = "eyJh" + "C4naryBird" * 150
     server.fail("/registered_model", 401, body=f"bad token {token} of ann".encode())
 
     with pytest.raises(ModelRegistryError) as caught:
@@ -233,10 +237,10 @@ def test_a_long_token_that_the_server_repeats_is_hidden_whole(server: ModelRegis
 
 
 def test_a_token_that_the_server_repeats_is_hidden(server: ModelRegistryServer) -> None:
-    server.fail("/registered_model", 400, body=b'{"message": "bad token s3cret"}')
+    server.fail("/registered_model", 400, body=b'{"message": "bad token C4naryBird"}')
 
     with pytest.raises(ModelRegistryError) as caught:
-        register(Connection(server.url, "s3cret"), MODEL, IMAGE, RECORD)
+        register(Connection(server.url, "C4naryBird"), MODEL, IMAGE, RECORD)
 
     assert "answered 400 (bad token ***)" in str(caught.value)
 

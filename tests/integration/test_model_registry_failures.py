@@ -185,15 +185,15 @@ kind: Config
 current-context: here
 clusters: [{name: c, cluster: {server: 'https://api.example:6443'}}]
 contexts: [{name: here, context: {cluster: c, user: u}}]
-users: [{name: u, user: {token: the-kubeconfigs}}]
+users: [{name: u, user: {token: C4naryBird-kubeconfig}}]
 """
 
 
 @pytest.mark.parametrize(
     ("variables", "token"),
     [
-        ({}, "the-kubeconfigs"),
-        ({"MODEL_REGISTRY_TOKEN": "my-own"}, "my-own"),
+        ({}, "C4naryBird-kubeconfig"),
+        ({"MODEL_REGISTRY_TOKEN": "C4naryBird-own"}, "C4naryBird-own"),
     ],
 )
 def test_the_token_is_the_users_own(tmp_path: Path, variables: dict[str, str], token: str) -> None:

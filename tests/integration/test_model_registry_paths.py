@@ -35,7 +35,7 @@ def test_the_real_client_reads_what_is_registered(tmp_path: Path) -> None:
 import sys
 from model_registry import ModelRegistry
 
-client = ModelRegistry(sys.argv[1], author="ann", user_token="t")
+client = ModelRegistry(sys.argv[1], author="ann", user_token="C4" + "naryBird")
 model = client.get_registered_model("mistral")
 version = client.get_model_version("mistral", "1.0")
 artifact = client.get_model_artifact("mistral", "1.0")
@@ -61,7 +61,7 @@ def test_what_the_real_client_registered_is_found_and_kept(tmp_path: Path) -> No
 import sys
 from model_registry import ModelRegistry
 
-client = ModelRegistry(sys.argv[1], author="ann", user_token="t")
+client = ModelRegistry(sys.argv[1], author="ann", user_token="C4" + "naryBird")
 client.register_model(
     "mistral", sys.argv[2], version="1.0", model_format_name="vLLM", model_format_version="1",
     metadata={"size": 7, "ratio": 0.5, "ok": True, "reviewed": "yes"},

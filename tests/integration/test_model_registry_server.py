@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests import canary
 from tests.servers.asking import answered
 from tests.servers.model_registry import ModelRegistryServer
 from tests.servers.published import DELIBERATELY_WRONG, published
+
+TOKEN = canary.secret("model-registry")
 
 
 def test_the_python_client_registers_and_finds(tmp_path: Path) -> None:
@@ -20,7 +23,7 @@ def test_the_python_client_registers_and_finds(tmp_path: Path) -> None:
 import sys
 from model_registry import ModelRegistry
 
-client = ModelRegistry(sys.argv[1], author="ann", user_token="t")
+client = ModelRegistry(sys.argv[1], author="ann", user_token=sys.stdin.read())
 client.register_model(
     "m", "oci://r.example/m@sha256:0", version="1", model_format_name="vLLM",
     model_format_version="1", metadata={"size": 7, "ratio": 0.5, "ok": True, "license": "mit"},
@@ -38,9 +41,9 @@ for number in range(2, 5):
 pager = client.get_model_versions("m").page_size(2)
 assert [version.name for version in pager] == ["1", "2", "3", "4"]
 """
-    with ModelRegistryServer(token="t") as server:
+    with ModelRegistryServer(token=TOKEN) as server:
         argv = [sys.executable, "-c", script, server.url]
-        subprocess.run(argv, check=True, cwd=tmp_path, timeout=60)
+        subprocess.run(argv, check=True, cwd=tmp_path, timeout=60, input=TOKEN, text=True)
 
 
 PROPERTIES = {

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from modelcar.oci.reference import Repository
 from modelcar.oci.registry import OciRepository
 from modelcar.parallel import in_parallel
 from modelcar.values import Digest
-from tests.auth_files import entry, write
+from tests import canary
+from tests.auth_files import entry, htpasswd, write
 from tests.byte_path import modelcar, refused, tiny
 from tests.byte_path import write as write_model
 from tests.servers import certificate
@@ -26,7 +26,7 @@ from tests.servers.docker_registry import DockerRegistry
 from tests.servers.forward_proxy import ForwardProxy
 from tests.servers.token_server import TokenServer
 
-USER, PASSWORD = "tester", "correct horse"
+USER, PASSWORD = "tester", f"{canary.MARK} horse"
 BLOB = b"a layer" * 1000
 DIGEST = Digest(hashlib.sha256(BLOB).hexdigest())
 SLOW = [bytes([fill]) * 9000 for fill in range(3)]
@@ -53,15 +53,9 @@ def auth_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def closed(folder: Path) -> Iterator[DockerRegistry]:
     """Return an OCI registry that asks for a user and a password."""
     path = folder / "htpasswd"
-    allow(path, USER, PASSWORD)
+    htpasswd(path, USER, PASSWORD)
     with DockerRegistry(folder / "closed", htpasswd=path) as server:
         yield server
-
-
-def allow(htpasswd: Path, user: str, password: str) -> None:
-    """Write the one user that an OCI registry lets in; it looks at the file's time for changes."""
-    done = subprocess.run(["htpasswd", "-Bbn", user, password], check=True, capture_output=True)
-    htpasswd.write_bytes(done.stdout)
 
 
 def push(store: OciRepository) -> Digest:
@@ -189,19 +183,20 @@ def test_a_service_account_token_that_was_renewed_is_read_anew(
 ) -> None:
     for name in ("no_proxy", "NO_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
-    htpasswd = folder / "cluster-htpasswd"
-    allow(htpasswd, "serviceaccount", "first")
-    (pod / "token").write_text("first\n")
-    server = DockerRegistry(folder / "cluster", htpasswd=htpasswd, tls=tls)
+    first, second = canary.secret("first"), canary.secret("second")
+    asking = htpasswd(folder / "cluster-htpasswd", "serviceaccount", first)
+    (pod / "token").write_text(f"{first}\n")
+    server = DockerRegistry(folder / "cluster", htpasswd=asking, tls=tls)
     with ForwardProxy(server.port) as proxy, server:  # whose end ends the tunnels
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.host}")
         store = OciRepository(Repository(f"{CLUSTER}:5000", repository))
         assert push(store) == DIGEST
 
-        allow(htpasswd, "serviceaccount", "second")
+        # The server looks at the file's time for changes.
+        htpasswd(asking, "serviceaccount", second)
         with pytest.raises(OciRegistryError, match="HTTP 401"):
             store.push_blob(Content.of(b"with the old token"))
-        (pod / "token").write_text("second\n")
+        (pod / "token").write_text(f"{second}\n")
 
         other = store.push_blob(Content.of(b"another layer"))
         assert store.has_blob(other)

@@ -17,6 +17,8 @@ from modelcar.oci.registry import OciRepository
 from modelcar.oci.store import MANIFEST, RawManifest
 from modelcar.parallel import in_parallel
 from modelcar.values import Digest
+from tests import canary
+from tests.auth_files import htpasswd
 from tests.byte_path import modelcar, refused, tiny, told, write
 from tests.servers import certificate
 from tests.servers.docker_registry import DockerRegistry
@@ -26,7 +28,7 @@ from tests.servers.loopback import Bytes, LoopbackServer, Request, Response
 from tests.servers.ports import kept_ports
 from tests.servers.token_server import TokenServer
 
-USER, PASSWORD, WRONG = "tester", "correct horse", "battery staple"
+USER, PASSWORD, WRONG = "tester", f"{canary.MARK} horse", canary.secret("wrong")
 BLOB = b"a layer" * 1000
 DIGEST = Digest(hashlib.sha256(BLOB).hexdigest())
 NAME = "oci.example.test"
@@ -46,10 +48,8 @@ def tls(folder: Path) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def closed(folder: Path) -> Iterator[DockerRegistry]:
     """Return an OCI registry that asks for a user and a password."""
-    argv = ["htpasswd", "-Bbn", USER, PASSWORD]
-    done = subprocess.run(argv, check=True, capture_output=True)
-    (folder / "htpasswd").write_bytes(done.stdout)
-    with DockerRegistry(folder / "closed", htpasswd=folder / "htpasswd") as server:
+    asking = htpasswd(folder / "htpasswd", USER, PASSWORD)
+    with DockerRegistry(folder / "closed", htpasswd=asking) as server:
         yield server
 
 
@@ -180,7 +180,7 @@ def test_a_blob_at_another_host_is_asked_for_without_credentials(
         log_in(auth_file, proxy.host)
         store = OciRepository(Repository(proxy.host, repository))
         assert store.has_blob(DIGEST) is False
-        location = {"Location": f"{blobs.url}/blob?signature=0123"}
+        location = {"Location": f"{blobs.url}/blob?signature={canary.secret('signed')}"}
         proxy.fail(f"/blobs/{DIGEST}", 307, method="GET", headers=location)
         assert b"".join(store.open_blob(DIGEST)) == BLOB
 
@@ -215,7 +215,7 @@ def test_a_proxy_leads_to_a_host_that_is_not_reached_otherwise(
     tmp_path: Path, over_tls: DockerRegistry, tls: tuple[Path, Path], repository: str
 ) -> None:
     with ForwardProxy(over_tls.port) as proxy:
-        address = f"http://{USER}:correct%20horse@{proxy.host}"
+        address = f"http://{USER}:{canary.MARK}%20horse@{proxy.host}"
         environment = {"HTTPS_PROXY": address, "MODELCAR_CA_BUNDLE": str(tls[0])}
         done = build(tmp_path, f"{NAME}/{repository}:1", **environment)
 

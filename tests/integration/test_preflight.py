@@ -1,11 +1,11 @@
 """The checks before a run, against a real API server, a real OCI registry and a Hub."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.auth_files import htpasswd
 from tests.byte_path import REPO, modelcar, tiny
 from tests.ready_place import CONFIG, Place
 from tests.servers.docker_registry import DockerRegistry
@@ -88,10 +88,8 @@ def test_a_gated_model_is_told_before_anything_moves(place: Place) -> None:
 
 def test_who_may_not_push_is_told(place: Place, tmp_path: Path) -> None:
     place.claim("10Gi")
-    htpasswd = tmp_path / "htpasswd"
-    made = subprocess.run(["htpasswd", "-Bbn", "robot", "x"], capture_output=True, check=True)
-    htpasswd.write_bytes(made.stdout)
-    with DockerRegistry(tmp_path / "closed", htpasswd=htpasswd) as closed:
+    asking = htpasswd(tmp_path / "htpasswd", "robot")
+    with DockerRegistry(tmp_path / "closed", htpasswd=asking) as closed:
         place.site = {"mirror": f"{closed.host}/mirror"}
         found = place.check()
     assert found["oci_registry"]["state"] == "ok"

@@ -1,9 +1,9 @@
 """`modelcar run` checks first: what is missing is told before a byte moves."""
 
 import json
-import subprocess
 from pathlib import Path
 
+from tests.auth_files import htpasswd
 from tests.byte_path import refused, told
 from tests.ready_place import Place
 from tests.servers.docker_registry import DockerRegistry
@@ -24,10 +24,8 @@ def test_rights_that_are_missing_are_told_before_a_byte_moves(place: Place) -> N
 
 
 def test_who_may_not_push_to_the_mirror_hears_so_first(place: Place, tmp_path: Path) -> None:
-    htpasswd = tmp_path / "htpasswd"
-    made = subprocess.run(["htpasswd", "-Bbn", "robot", "x"], capture_output=True, check=True)
-    htpasswd.write_bytes(made.stdout)
-    with DockerRegistry(tmp_path / "closed", htpasswd=htpasswd) as closed:
+    asking = htpasswd(tmp_path / "htpasswd", "robot")
+    with DockerRegistry(tmp_path / "closed", htpasswd=asking) as closed:
         place.site = {"mirror": f"{closed.host}/mirror", "namespace": ""}
         done = place.run("run")
         refused(done, "preflight: failed  mirror: ")

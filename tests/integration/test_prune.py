@@ -1,7 +1,5 @@
 """`modelcar prune` on a real OCI registry, whose garbage is collected."""
 
-import base64
-import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,8 @@ from modelcar.oci.reference import DigestReference
 from modelcar.pushed import PushedImages
 from modelcar.values import Digest
 from modelcar.workfolder import WorkFolder
+from tests import auth_files
+from tests.auth_files import SECRET, entry
 from tests.byte_path import modelcar, refused, told
 from tests.prune_runs import (
     BOTH,
@@ -213,12 +213,10 @@ def test_where_deleting_is_off_it_is_said_and_the_other_place_is_pruned(
 def test_the_right_to_delete_is_asked_for(tmp_path: Path, repository: str, build: Build) -> None:
     certificate_and_key = certificate.self_signed(tmp_path / "tls", "oci.example.test")
     with (
-        TokenServer(*certificate_and_key, users={"me": "secret"}) as tokens,
+        TokenServer(*certificate_and_key, users={"me": SECRET}) as tokens,
         DockerRegistry(tmp_path / "by-token", auth=tokens.auth) as closed,
     ):
-        login = base64.b64encode(b"me:secret").decode()
-        auths = {"auths": {closed.host: {"auth": login}}}
-        (tmp_path / "no-auth.json").write_text(json.dumps(auths))  # REGISTRY_AUTH_FILE
+        auth_files.write(tmp_path / "no-auth.json", **{closed.host: entry("me")})
         place = f"{closed.host}/{repository}"
         old, new = build("1", at=place), build("2", at=place)
         seen = len(tokens.requests)

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from components._pins import closure
 from modelcar.bootstrap.rights import rules
+from tests import canary
 from tests.cage import UID, Cage, loopback_only, refusal
 from tests.containerfile import Containerfile
 from tests.pipeline.compiled_file import ROOT, CompiledPipeline
@@ -144,7 +145,7 @@ def _compiled(folder: Path) -> Path:
 def _kubeconfig(server: KubeServer, cage: Cage, folder: Path, user: str = "admin") -> Cage:
     """Return a cage that finds a kubeconfig file, as a pod finds its service account."""
     folder.mkdir()
-    ca, config = folder / "ca.crt", folder / "config"
+    ca, config = folder / "ca.crt", canary.planted(folder / "config")
     ca.write_bytes(server.ca_file.read_bytes())
     text = server.kubeconfig(user, namespace="caged").read_text()
     config.write_text(text.replace(str(server.ca_file), str(ca)))

@@ -340,6 +340,6 @@ def test_an_interrupt_ends_a_build_between_two_blocks(
 
 
 def test_a_token_that_is_none_is_refused_and_not_repeated(tmp_path: Path, hub: HubServer) -> None:
-    done = modelcar(tmp_path, "plan", URI, HF_ENDPOINT=hub.url, HF_TOKEN="hf_secret\nnote")
+    done = modelcar(tmp_path, "plan", URI, HF_ENDPOINT=hub.url, HF_TOKEN="hf_C4naryBird\nnote")
     refused(done, "the Hub's token: it holds a line break", "HF_TOKEN", code=2)
-    assert "hf_secret" not in done.stderr
+    assert "hf_C4naryBird" not in done.stderr

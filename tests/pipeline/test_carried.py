@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components._carried import FOLDER, GROUPS, Carried, source_of
+from components._carried import FOLDER, SHARING, Carried, source_of
 from components._embedding import archive
 from tests.pipeline.test_embedding import source
 
@@ -62,7 +62,6 @@ def test_a_volume_that_takes_nothing_is_told_and_the_task_goes_on(
     assert done.stderr.startswith("code on the volume: ")
 
 
-def test_groups_name_stages_that_are_there() -> None:
-    for group in GROUPS.values():
-        for stage in group:
-            assert f"def {stage}(" in source_of(stage)
+@pytest.mark.parametrize("stage", SHARING)
+def test_what_shares_an_archive_is_a_stage(stage: str) -> None:
+    assert f"def {stage}(" in source_of(stage)

@@ -216,7 +216,7 @@ def test_mirror_is_skopeo_without_a_shell() -> None:
     digest = "{{$.outputs.parameters['digest'].output_file}}"
     expected = skopeo_copy.copy_arguments(source, destination, digest, *tls)
     assert container["command"] == ["skopeo"]
-    assert container["args"] == expected
+    assert container["args"] == ["--command-timeout=24h", *expected]
     assert {"--all", "--preserve-digests"} <= set(expected)
 
 

@@ -23,6 +23,8 @@ import urllib3
 
 from modelcar.bootstrap.rights import rules
 from modelcar.lease import ANNOTATION
+from tests import canary
+from tests.auth_files import htpasswd
 from tests.byte_path import safetensors, tiny
 from tests.cage import Cage, refusal
 from tests.containerfile import Containerfile
@@ -30,7 +32,7 @@ from tests.internal_site import CDN, HUB, IMAGES, MODELS, PASSWORD, USER, Intern
 from tests.pipeline.compiled_file import ROOT
 from tests.pipeline.eventful_hub import EventfulHub
 from tests.pipeline.host_runner import Cluster, Run, Trouble, run
-from tests.pipeline.world import htpasswd, logins, push
+from tests.pipeline.world import logins, push
 from tests.servers import busybox_base
 from tests.servers.argo import Namespace, Node
 from tests.servers.certificate import self_signed
@@ -250,7 +252,7 @@ def _trusted(folder: Path, internal: InternalSite) -> Path:
 
 def _account(folder: Path, kube: KubeServer, namespace: str) -> Path:
     """Write a kubeconfig file of the pipeline's account, and the API server's CA, into a folder."""
-    path = folder / "account"
+    path = canary.planted(folder / "account")
     path.mkdir()
     (path / "ca.crt").write_bytes(kube.ca_file.read_bytes())
     text = kube.kubeconfig("pipeline", namespace).read_text()

@@ -14,6 +14,8 @@ from typing import Any
 import urllib3
 
 from modelcar.oci.reference import DigestReference
+from tests import canary
+from tests.auth_files import htpasswd
 from tests.byte_path import safetensors
 from tests.cage import Cage
 from tests.pipeline.compiled_file import SHIPPED
@@ -31,7 +33,7 @@ FILES = {
     "model.safetensors": safetensors(7008),
     "tokenizer.json": b"{}",
 }
-USER, PASSWORD = "robot", "throw-away"
+USER, PASSWORD = "robot", canary.secret("robot")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,13 +118,6 @@ def start(folder: Path) -> Iterator[World]:
         world = World(folder, hub, oci_registry, model_registry, pushed, auth_file)
         world.volume.mkdir()
         yield world
-
-
-def htpasswd(path: Path, user: str, password: str) -> Path:
-    """Write the file by which an OCI registry knows one user."""
-    made = subprocess.run(["htpasswd", "-Bbn", user, password], capture_output=True, check=True)
-    path.write_bytes(made.stdout)
-    return path
 
 
 def logins(folder: Path, user: str, password: str, *hosts: str) -> Path:

@@ -6,6 +6,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from tests import canary
 from tests.servers.cutter import bridge
 
 
@@ -65,6 +66,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = _refuse
 
     def _note(self) -> None:
+        canary.arrived(self.headers)
         self.server.owner.asked.append(f"{self.command} {self.path}")
         self.server.owner.credentials.append(self.headers.get("Proxy-Authorization", ""))
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 import urllib3
 import yaml
 
+from tests import canary
 from tests.servers.ports import kept_ports
 
 START_SECONDS = 60.0
@@ -223,7 +224,7 @@ def kube_server(assets: Path, folder: Path) -> Iterator[KubeServer]:
 
 @contextmanager
 def _started(assets: Path, folder: Path, etcd: int, peer: int, port: int) -> Iterator[KubeServer]:
-    tokens = {user: secrets.token_hex(16) for user in GROUPS}
+    tokens = {user: canary.secret(secrets.token_hex(16)) for user in GROUPS}
     certificate, key = _certificate(folder)
     _write_tokens(folder / "tokens.csv", tokens)
     store = Process(_etcd(assets, folder, etcd, peer), folder / "etcd.log")

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from tests import canary
+
 BLOCK = 1 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -252,6 +254,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         authorized = "Authorization" in headers
         host, asked = headers.get("Host", ""), headers.get("Range", "")
         seen = Seen(self.command, self.path, host, asked, authorized)
+        canary.arrived(headers)
         owner.requests.append(seen)
         self._send(owner.failure(request) or owner.answer(request), seen)
 

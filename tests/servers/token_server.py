@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from tests import canary
 from tests.servers.loopback import LoopbackServer, Request, Response
 
 ISSUER, SERVICE = "tests", "oci-registry"
@@ -62,7 +63,7 @@ class TokenServer(LoopbackServer):
         now = int(time.time())
         claims = {"iss": ISSUER, "aud": SERVICE, "sub": "tester", "access": access}
         end = now + self._life - _LEEWAY
-        times = {"iat": now, "nbf": now - 5, "exp": end, "jti": f"{time.time_ns()}"}
+        times = {"iat": now, "nbf": now - 5, "exp": end, "jti": f"{canary.MARK}-{time.time_ns()}"}
         lines = self._certificate.read_text().splitlines()
         chain = ["".join(line for line in lines if not line.startswith("-----"))]
         head = {"typ": "JWT", "alg": "RS256", "x5c": chain}

@@ -16,7 +16,7 @@ def kubeconfig(folder: Path, namespace: str = "ml") -> str:
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "c", "cluster": {"server": "https://api.example.com:6443"}}],
-        "users": [{"name": "u", "user": {"token": "sha256~mine"}}],
+        "users": [{"name": "u", "user": {"token": "sha256~C4naryBird"}}],
         "contexts": [{"name": "x", "context": context}],
         "current-context": "x",
     }
@@ -32,7 +32,7 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     folder = tmp_path / "serviceaccount"
     folder.mkdir()
-    for name, text in (("token", "pods-own"), ("namespace", "team-a\n"), ("ca.crt", CA)):
+    for name, text in (("token", "C4naryBird-pod"), ("namespace", "team-a\n"), ("ca.crt", CA)):
         (folder / name).write_text(text)
     return folder
 
@@ -53,7 +53,7 @@ def test_a_kubeconfig_says_where_as_whom_and_in_which_namespace(
     api = cluster.connect(path, service_account=laptop)
 
     assert api.configuration.host == "https://api.example.com:6443"
-    assert cluster.own_token(api) == "sha256~mine"
+    assert cluster.own_token(api) == "sha256~C4naryBird"
     assert cluster.namespace("", path, service_account=laptop) == "ml"
 
 
@@ -72,7 +72,7 @@ def test_a_pod_speaks_as_its_service_account(pod: Path) -> None:
     api = cluster.connect(service_account=pod)
 
     assert api.configuration.host == "https://10.0.0.1:443"
-    assert cluster.own_token(api) == "pods-own"
+    assert cluster.own_token(api) == "C4naryBird-pod"
     assert cluster.namespace(service_account=pod) == "team-a"
 
 
@@ -81,7 +81,7 @@ def test_a_kubeconfig_that_is_named_wins_in_a_pod(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path))
 
-    assert cluster.own_token(cluster.connect(service_account=pod)) == "sha256~mine"
+    assert cluster.own_token(cluster.connect(service_account=pod)) == "sha256~C4naryBird"
     assert cluster.namespace(service_account=pod) == "ml"
 
 

@@ -12,7 +12,8 @@ PACKAGES = ("modelcar", "components", "pipelines", "scripts", "tests")
 # Each layer may import those before it and, but for PARTS, itself.
 LAYERS = {
     "ground": """
-        errors values atomic formats images names parallel quantity retries stopping wording
+        errors values atomic formats images names parallel quantity retries safe_json stopping
+        wording
     """,
     "settings": """
         catalog checksums cluster connections entry facts faults gpu gpu_types journal kept_upload

@@ -51,7 +51,7 @@ def test_with_it_or_elsewhere_or_unasked_the_run_goes_on(
 ) -> None:
     asked(skip_preflight="true").may_push(NOTHING_TO_FETCH)
     asked("quay.io/team").may_push(NOTHING_TO_FETCH)
-    login = base64.b64encode(b"serviceaccount:token").decode()
+    login = base64.b64encode(b"serviceaccount:C4naryBird").decode()
     file = tmp_path / "auth.json"
     file.write_text(json.dumps({"auths": {INTERNAL: {"auth": login}}}))
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(file))

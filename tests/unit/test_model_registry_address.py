@@ -31,7 +31,7 @@ def test_an_address_is_accepted_in_every_form_people_have_it(given: str, kept: s
         "",
         "ftp://r.example",
         "http://r.example",
-        "https://me:s3cret@r.example",
+        "https://me:C4naryBird@r.example",
         "r.example:port",
         "https://[foo",
     ],
@@ -41,7 +41,7 @@ def test_an_address_that_cannot_be_used_is_refused(given: str) -> None:
         Connection(given)
 
     assert caught.value.remedy
-    assert "s3cret" not in str(caught.value)
+    assert "C4naryBird" not in str(caught.value)
 
 
 def secret(folder: Path, **files: bytes) -> Path:
@@ -53,16 +53,16 @@ def secret(folder: Path, **files: bytes) -> Path:
 
 @pytest.mark.parametrize("given", ["", "r.example", "https://r.example/api/model_registry/v1"])
 def test_a_secrets_token_goes_to_its_own_host(tmp_path: Path, given: str) -> None:
-    folder = secret(tmp_path, url=b"https://r.example\n", token=b"s3cret\n", ca_crt=b"pem")
+    folder = secret(tmp_path, url=b"https://r.example\n", token=b"C4naryBird\n", ca_crt=b"pem")
 
     found = configured(given, folder=folder)
 
-    assert found == Connection("https://r.example", "s3cret", str(tmp_path / "ca.crt"))
+    assert found == Connection("https://r.example", "C4naryBird", str(tmp_path / "ca.crt"))
 
 
 @pytest.mark.parametrize("given", ["evil.example", "r.example:8443"])
 def test_a_secrets_token_goes_nowhere_else(tmp_path: Path, given: str) -> None:
-    folder = secret(tmp_path, url=b"https://r.example", token=b"s3cret", ca_crt=b"pem")
+    folder = secret(tmp_path, url=b"https://r.example", token=b"C4naryBird", ca_crt=b"pem")
 
     found = configured(given, folder=folder, own_token=lambda: "own")
 
@@ -70,7 +70,7 @@ def test_a_secrets_token_goes_nowhere_else(tmp_path: Path, given: str) -> None:
 
 
 def test_without_address_there_is_no_connection(tmp_path: Path) -> None:
-    assert configured("", folder=secret(tmp_path, token=b"s3cret")) is None
+    assert configured("", folder=secret(tmp_path, token=b"C4naryBird")) is None
 
 
 def test_a_secret_that_is_no_text_is_named(tmp_path: Path) -> None:

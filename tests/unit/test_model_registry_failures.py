@@ -54,8 +54,8 @@ def test_a_service_that_is_closed_leads_to_the_route(error: Exception) -> None:
 
 def test_a_token_that_cannot_be_sent_is_refused_and_not_shown() -> None:
     with pytest.raises(UsageError, match="the model registry's token: it holds a line") as caught:
-        Connection(ROUTE, "s3cret\nx")
-    assert "s3cret" not in str(caught.value)
+        Connection(ROUTE, "C4naryBird\nx")
+    assert "C4naryBird" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_shown() -> None:
     ],
 )
 def test_what_stopped_a_call_is_said_on_one_line(error: Exception, why: str, remedy: str) -> None:
-    told = reason(error, Connection(ROUTE, "s3cret"))
+    told = reason(error, Connection(ROUTE, "C4naryBird"))
     assert told[0] == why
     assert told[1].startswith(remedy)
 

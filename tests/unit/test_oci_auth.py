@@ -14,7 +14,7 @@ from modelcar.errors import ImageError
 from modelcar.oci import auth
 from modelcar.oci.auth import Credential
 from modelcar.oci.reference import Repository
-from tests.auth_files import entry, write
+from tests.auth_files import SECRET, entry, write
 
 QUAY = Repository("quay.io", "org/team/name")
 INTERNAL = Repository("image-registry.openshift-image-registry.svc:5000", "models/x")
@@ -106,8 +106,8 @@ def test_the_longest_key_wins(home: Path) -> None:
     ],
 )
 def test_a_key_may_be_written_as_docker_does(home: Path, key: str) -> None:
-    write(home / ".docker/config.json", **{key: entry("me", "pass:word")})
-    assert auth.find(QUAY) == Credential("me", "pass:word")
+    write(home / ".docker/config.json", **{key: entry("me", "C4naryBird:word")})
+    assert auth.find(QUAY) == Credential("me", "C4naryBird:word")
 
 
 @pytest.mark.parametrize(
@@ -163,17 +163,17 @@ def test_the_plain_key_outdoes_an_address(home: Path) -> None:
         assert found(QUAY) == "new"
 
 
-PAIR = {"username": "field", "password": "pass:word"}
+PAIR = {"username": "field", "password": "C4naryBird:word"}
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (PAIR, Credential("field", "pass:word")),
-        ({**PAIR, "auth": ""}, Credential("field", "pass:word")),
-        ({**PAIR, "email": "me@x", **entry("encoded")}, Credential("encoded", "secret")),
-        (entry("", "a-token"), Credential("", "a-token")),
-        ({**entry("me"), "identitytoken": "", "registrytoken": None}, Credential("me", "secret")),
+        (PAIR, Credential("field", "C4naryBird:word")),
+        ({**PAIR, "auth": ""}, Credential("field", "C4naryBird:word")),
+        ({**PAIR, "email": "me@x", **entry("encoded")}, Credential("encoded", SECRET)),
+        (entry("", "C4naryBird-token"), Credential("", "C4naryBird-token")),
+        ({**entry("me"), "identitytoken": "", "registrytoken": None}, Credential("me", SECRET)),
     ],
 )
 def test_an_entry_holds_a_user_and_a_password(home: Path, value: Any, expected: Credential) -> None:
@@ -190,25 +190,25 @@ def test_an_entry_without_a_credential_means_anonymous(home: Path, value: Any) -
 @pytest.mark.parametrize(
     "content",
     [
-        '{"auths": {"quay.io": {"auth": "hunter2"',
-        "hunter2",
-        '["hunter2"]',
-        '"hunter2"',
+        '{"auths": {"quay.io": {"auth": "C4naryBird"',
+        "C4naryBird",
+        '["C4naryBird"]',
+        '"C4naryBird"',
         "null",
-        '{"quay.io": {"auth": "hunter2"}}',
-        '{"auths": ["hunter2"]}',
-        '{"auths": "hunter2"}',
-        b"\xffhunter2",
+        '{"quay.io": {"auth": "C4naryBird"}}',
+        '{"auths": ["C4naryBird"]}',
+        '{"auths": "C4naryBird"}',
+        b"\xffC4naryBird",
         '{"auths": {"quay.io": {"auth": "hünter2"}}}',
-        '{"auths": {"quay.io": {"auth": "me:hunter2"}}}',
-        '{"auths": {"quay.io": {"auth": "hunter2x="}}}',
-        '{"auths": {"quay.io": {"auth": ["hunter2"]}}}',
+        '{"auths": {"quay.io": {"auth": "me:C4naryBird"}}}',
+        '{"auths": {"quay.io": {"auth": "C4naryBirdx="}}}',
+        '{"auths": {"quay.io": {"auth": ["C4naryBird"]}}}',
         '{"auths": {"quay.io": {"auth": 42}}}',
-        '{"auths": {"quay.io": {"username": "hunter2", "password": 42}}}',
-        '{"auths": {"quay.io": {"username": ["hunter2"], "password": "hunter2"}}}',
-        '{"auths": {}, "credHelpers": "hunter2"}',
-        json.dumps({"auths": {"quay.io": {"auth": base64.b64encode(b"hunter2").decode()}}}),
-        json.dumps({"auths": {"quay.io": {"auth": base64.b64encode(b"\xffhunter2").decode()}}}),
+        '{"auths": {"quay.io": {"username": "C4naryBird", "password": 42}}}',
+        '{"auths": {"quay.io": {"username": ["C4naryBird"], "password": "C4naryBird"}}}',
+        '{"auths": {}, "credHelpers": "C4naryBird"}',
+        json.dumps({"auths": {"quay.io": {"auth": base64.b64encode(b"C4naryBird").decode()}}}),
+        json.dumps({"auths": {"quay.io": {"auth": base64.b64encode(b"\xffC4naryBird").decode()}}}),
     ],
 )
 def test_a_broken_file_is_refused_and_never_repeated(home: Path, content: str | bytes) -> None:
@@ -218,19 +218,19 @@ def test_a_broken_file_is_refused_and_never_repeated(home: Path, content: str | 
     with pytest.raises(ImageError) as caught:
         auth.find(QUAY)
     told = "".join(traceback.format_exception(caught.value))
-    assert "hunter2" not in told + repr(caught.value.__cause__)
+    assert "C4naryBird" not in told + repr(caught.value.__cause__)
     assert "skopeo login --authfile" in caught.value.remedy
 
 
 def test_a_password_is_not_shown() -> None:
-    assert "hunter2" not in repr(Credential("me", "hunter2"))
+    assert "C4naryBird" not in repr(Credential("me", "C4naryBird"))
 
 
 def test_the_clusters_own_oci_registry_takes_the_service_account(home: Path) -> None:
     assert auth.find(INTERNAL) is None
     (home / "service-account").mkdir()
-    (home / "service-account/token").write_text("token\n")
-    assert auth.find(INTERNAL) == Credential("serviceaccount", "token")
+    (home / "service-account/token").write_text("C4naryBird\n")
+    assert auth.find(INTERNAL) == Credential("serviceaccount", "C4naryBird")
     write(home / ".docker/config.json", **{INTERNAL.host: entry("me")})
     assert found(INTERNAL) == "me"
 
@@ -238,7 +238,7 @@ def test_the_clusters_own_oci_registry_takes_the_service_account(home: Path) -> 
 @pytest.mark.parametrize("host", ["quay.io", "svc.evil.com", "x.svc.evil.com:5000", "notsvc.io"])
 def test_the_service_account_token_leaves_the_cluster_for_nobody(home: Path, host: str) -> None:
     (home / "service-account").mkdir()
-    (home / "service-account/token").write_text("token")
+    (home / "service-account/token").write_text("C4naryBird")
     assert auth.find(Repository(host, "x")) is None
 
 
@@ -290,6 +290,6 @@ def test_a_user_without_a_home_is_anonymous() -> None:
 
 def test_a_renewed_service_account_token_is_read(home: Path) -> None:
     (home / "service-account").mkdir()
-    for token in ("first", "second"):
+    for token in ("C4naryBird-1", "C4naryBird-2"):
         (home / "service-account/token").write_text(f"{token}\n")
         assert auth.find(INTERNAL) == Credential("serviceaccount", token)

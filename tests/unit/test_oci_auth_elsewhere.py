@@ -11,7 +11,7 @@ from modelcar.errors import ImageError
 from modelcar.oci import auth
 from modelcar.oci.auth import Credential
 from modelcar.oci.reference import Repository
-from tests.auth_files import entry
+from tests.auth_files import SECRET, entry
 
 QUAY = Repository("quay.io", "org/team/name")
 
@@ -51,7 +51,7 @@ def test_what_a_credential_helper_keeps_is_refused_with_the_way_out(
 def test_a_credential_in_the_file_outdoes_a_helper(auth_file: Path, key: str) -> None:
     helpers = {"credHelpers": {"quay.io": "vault"}, "credsStore": "desktop"}
     auth_file.write_text(json.dumps({"auths": {key: entry("me")}, **helpers}))
-    assert auth.find(QUAY) == Credential("me", "secret")
+    assert auth.find(QUAY) == Credential("me", SECRET)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_docker_settings_without_any_login_mean_anonymous(
 def test_a_token_that_only_docker_can_use_is_refused(
     auth_file: Path, name: str, words: str
 ) -> None:
-    auth_file.write_text(json.dumps({"auths": {"quay.io": {**entry("me"), name: "hunter2"}}}))
+    auth_file.write_text(json.dumps({"auths": {"quay.io": {**entry("me"), name: "C4naryBird"}}}))
     with pytest.raises(ImageError) as caught:
         auth.find(QUAY)
     assert str(caught.value) == (
@@ -100,7 +100,7 @@ def test_a_token_that_only_docker_can_use_is_refused(
     assert auth.find(Repository("ghcr.io", "x")) is None, "it concerns its own host only"
 
 
-@pytest.mark.parametrize("value", [entry("hunter2"), {"username": "hunter2", "password": "x"}])
+@pytest.mark.parametrize("value", [entry("me"), {"username": "me", "password": SECRET}])
 def test_the_older_form_of_the_file_is_named(auth_file: Path, value: dict[str, str]) -> None:
     auth_file.write_text(json.dumps({"quay.io": value}))
     with pytest.raises(ImageError, match=r"not below .auths.; the older form .dockercfg is not"):

@@ -6,6 +6,7 @@ from modelcar import images
 from modelcar.errors import CatalogError
 from modelcar.packing import Packing
 from modelcar.site import Images, Site, load_site
+from tests import canary
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -137,14 +138,15 @@ def test_a_bad_field_is_named_with_its_remedy(tmp_path: Path, text: str, fault: 
 @pytest.mark.parametrize(
     "line",
     [
-        "model_registry: https://me:hunter2@host",
-        "hub: https://me:hunter2@host",
-        "mirror: me:hunter2@quay.io/org",
-        "oci_registry: https://me:hunter2@quay.io/org",
-        "images: {base: 'me:hunter2@quay.io/base'}",
+        "model_registry: https://me:C4naryBird@host",
+        "hub: https://me:C4naryBird@host",
+        "mirror: me:C4naryBird@quay.io/org",
+        "oci_registry: https://me:C4naryBird@quay.io/org",
+        "images: {base: 'me:C4naryBird@quay.io/base'}",
     ],
 )
 def test_credentials_are_refused_and_not_repeated(tmp_path: Path, line: str) -> None:
+    canary.planted(tmp_path / "site.yaml")
     with pytest.raises(CatalogError, match="it holds credentials; remove them") as caught:
         load(tmp_path, line + "\n")
-    assert "hunter2" not in str(caught.value)
+    assert "C4naryBird" not in str(caught.value)

@@ -88,19 +88,19 @@ def test_a_router_that_never_knows_it_is_told(vllm: VllmServer) -> None:
 
 
 def test_the_token_is_shown_and_its_absence_told() -> None:
-    with VllmServer("mistral", token="s3cret") as server:
-        assert smoke(server.url, "mistral", token="s3cret").text == "Hi there!"
+    with VllmServer("mistral", token="C4naryBird") as server:
+        assert smoke(server.url, "mistral", token="C4naryBird").text == "Hi there!"
         with pytest.raises(DeployError, match=r"HTTP 401.*set MODELCAR_END") as caught:
-            smoke(server.url, "mistral", token="wr0ng")
+            smoke(server.url, "mistral", token="C4naryBird-wrong")
 
-    assert "wr0ng" not in str(caught.value)
+    assert "C4naryBird-wrong" not in str(caught.value)
 
 
 def test_a_login_page_is_not_followed(vllm: VllmServer) -> None:
     vllm.fail("/v1/models", 302, headers={"Location": f"{vllm.url}/login"})
 
     with pytest.raises(DeployError, match="a login page stands before the endpoint"):
-        smoke(vllm.url, "mistral", token="s3cret")
+        smoke(vllm.url, "mistral", token="C4naryBird")
     assert len(vllm.requests) == 1
 
 

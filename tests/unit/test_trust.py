@@ -105,6 +105,6 @@ def test_a_folder_stands_for_its_certificates_that_hold_something(
 def test_the_token_is_read_anew_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trust, "SERVICE_ACCOUNT", tmp_path)
     assert trust.service_account_token() == ""
-    for token in ("first", "second"):
+    for token in ("C4naryBird-1", "C4naryBird-2"):
         (tmp_path / "token").write_text(f"{token}\n")
         assert trust.service_account_token() == token

@@ -19,7 +19,7 @@ class _Field:
         """Return what is wrong with the field, nothing for a good one."""
         for part in text.lower().split(","):
             span, slash, step = part.partition("/")
-            if slash and not (step.isdecimal() and int(step) > 0):
+            if slash and not re.fullmatch("0{0,3}[1-9][0-9]{0,3}", step):
                 return f"{step!r} is no step"
             if span in ("*", "?"):
                 continue

@@ -10,21 +10,23 @@ process, and its updates send every field, which un-archives what a person archi
 properties of types it does not know into text.
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
-from aiohttp import ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, TCPConnector, TraceConfig
 from mr_openapi import ApiClient, Configuration, ModelRegistryServiceApi
 from mr_openapi.exceptions import ApiException, NotFoundException
 
-from modelcar import connections, trust
+from modelcar import connections, safe_json, trust
 from modelcar.errors import UsageError
 from modelcar.model_registry.connection import Connection
 
 Call = Callable[..., Awaitable[Any]]
 VERSIONS: Final = ("v1", "v1alpha3")
+_MOST: Final = 8 << 20
+"""Bytes of an answer; a page has a hundred items."""
+_PAGES: Final = 1000
 _GENERATED: Final = "v1alpha3"
 
 
@@ -40,6 +42,12 @@ class Client(ApiClient):  # type: ignore[misc]  # the package has no types
         named = [Path(connection.ca_file)] if connection.ca_file else []
         for path in (*trust.ca_files(), *named):
             self._trust(path)
+        # As the generated client makes it, but that no answer of another host is believed.
+        told = TraceConfig()
+        told.on_request_redirect.append(_refuse)
+        ours = TCPConnector(ssl=self.rest_client.ssl_context)
+        session = ClientSession(connector=ours, trust_env=True, trace_configs=[told])
+        self.rest_client.pool_manager = session
 
     def param_serialize(self, method: str, resource_path: str, **more: Any) -> Any:
         """Ask for the version that the server has."""
@@ -47,14 +55,23 @@ class Client(ApiClient):  # type: ignore[misc]  # the package has no types
         return super().param_serialize(method, path, **more)
 
     async def call_api(self, *request: Any, **more: Any) -> Any:
-        """Hold each request to the connection's timeout; the generated default is five minutes."""
-        return await super().call_api(*request, **{**more, "_request_timeout": self._timeout})
+        """Hold each request to the connection's timeout, and its answer to a size.
 
-    def response_deserialize(self, *answer: Any, **more: Any) -> Any:
+        The generated client would wait for five minutes, and read an answer without end.
+        """
+        answer = await super().call_api(*request, **{**more, "_request_timeout": self._timeout})
+        answer.data = await _body(answer.response)
+        answer.headers = answer.response.headers
+        answer.response = answer
+        return answer
+
+    def response_deserialize(self, response_data: Any, *more: Any, **types: Any) -> Any:
         """Say of what the generated types stumble over that it cannot be read."""
         try:
-            return super().response_deserialize(*answer, **more)
-        except (AttributeError, LookupError, TypeError) as error:
+            if response_data.status < 300:
+                safe_json.parse(response_data.data)
+            return super().response_deserialize(response_data, *more, **types)
+        except (AttributeError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"it is not as published: {error}") from error
 
     async def api(self) -> ModelRegistryServiceApi:
@@ -77,24 +94,44 @@ class Client(ApiClient):  # type: ignore[misc]  # the package has no types
             raise UsageError(f"CA file {path}", str(error), remedy) from error
 
 
+async def _refuse(session: Any, context: Any, redirect: Any) -> None:
+    response = redirect.response
+    raise ApiException(status=response.status, reason=response.reason)
+
+
 async def page(call: Call, *key: str, **query: Any) -> dict[str, Any]:
     """Return one page of a list as plain JSON: the client's types refuse what they do not know."""
     response = await call(*key, **query)
-    body = await response.text()
-    if response.status == 404:
-        raise NotFoundException(status=404, reason=response.reason, body=body)
     if response.status != 200:
-        failure = ApiException(status=response.status, reason=response.reason, body=body)
-        failure.headers = response.headers
+        kind = NotFoundException if response.status == 404 else ApiException
+        body = response.data.decode(errors="replace")
+        failure = kind(status=response.status, reason=response.reason, body=body)
+        failure.headers = response.getheaders()
         raise failure
-    found = json.loads(body)
+    found = safe_json.parse(response.data)
     if not all(isinstance(item, dict) for item in (found, *_items(found))):
         raise ValueError("it is no JSON object")
     return cast(dict[str, Any], found)
 
 
+async def _body(response: Any) -> bytes:
+    """Return what is answered, an error's perhaps not to its end; raise ValueError for too much."""
+    data = bytearray()
+    async for block in response.content.iter_chunked(1 << 16):
+        data += block
+        if len(data) > _MOST:
+            response.close()
+            if response.status < 300:
+                raise ValueError(f"it has more than {_MOST} bytes")
+            break
+    return bytes(data)
+
+
 def _items(found: Any) -> list[dict[str, Any]]:
-    return list(found.get("items") or ()) if isinstance(found, dict) else []
+    items = (found.get("items") if isinstance(found, dict) else None) or []
+    if not isinstance(items, list):
+        raise ValueError("its items are no list")
+    return items
 
 
 async def pages(call: Call, *key: str, **query: Any) -> list[dict[str, Any]]:
@@ -109,6 +146,8 @@ async def pages(call: Call, *key: str, **query: Any) -> list[dict[str, Any]]:
         found = await page(call, *key, page_size="100", **query, **more)
         items += _items(found)
         token = found.get("nextPageToken") or ""
+        if not isinstance(token, str) or len(seen) > _PAGES:
+            raise ValueError("its pages have no end")
     if not all(isinstance(item.get("id"), str) for item in items):
         raise ValueError("it has an item without an id")
     return items

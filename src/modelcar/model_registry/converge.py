@@ -13,6 +13,7 @@ from modelcar.model_registry.asking import ask
 from modelcar.model_registry.connection import Connection
 from modelcar.model_registry.record import Record
 from modelcar.values import ImageDigest, Model, ModelVersion
+from modelcar.wording import line
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +151,8 @@ def _is_move(found: _Found, wanted: _Wanted) -> bool:
     if not wanted.move:
         kept = _texts(found.version.custom_properties)
         differs = recorded.difference(kept, wanted.record.texts())
-        why = f"it points at {digest(uri)}, and this image is {digest(wanted.uri)} ({differs})"
+        there, here = line(digest(uri), 100), digest(wanted.uri)
+        why = f"it points at {there}, and this image is {here} ({differs})"
         remedy = "register under another version, move this one with --move-version, or let the "
         remedy += "version follow a branch with --follow"
         raise DriftError(f"{wanted.title} in the model registry", why, remedy)

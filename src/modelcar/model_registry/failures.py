@@ -1,11 +1,10 @@
 """What the failures of a Model Registry mean, and which of them may pass."""
 
-import json
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from modelcar import retries, trust
+from modelcar import retries, safe_json, trust
 from modelcar.model_registry.connection import Connection
 from modelcar.wording import line
 
@@ -15,6 +14,7 @@ _REMEDIES = {
     401: "give a valid token: that of the pod's service account, or what `oc whoami -t` prints",
     404: f"give the address of a Model Registry with API v1 or v1alpha3, its Route {_ROUTE}",
     500: "look at the log of the Model Registry's server",
+    **dict.fromkeys((301, 302, 303, 307, 308), f"give the address that it sends on to, {_ROUTE}"),
 }
 _SERVICE = re.compile(r"([^.]+)\.([^.]+)\.svc(\.|$)")
 _PATH = re.compile(r"/model-registry/([^/]+)$")
@@ -124,7 +124,7 @@ def retry_after(error: Exception) -> str | None:
 def _said(body: str) -> str:
     """Return the server's own words: the message of its JSON, or the text of a proxy."""
     try:
-        answer = json.loads(body)
+        answer = safe_json.parse(body)
     except ValueError:
         answer = None
     text = answer.get("message", "") if isinstance(answer, dict) else body

@@ -1,12 +1,13 @@
 """The versions of one model: what each names, since when, by which run, and where it is served."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from modelcar.errors import ModelRegistryError, ReferenceError_
+from modelcar.errors import ModelRegistryError
 from modelcar.model_registry.artifacts import artifact_of
 from modelcar.model_registry.asking import ask
 from modelcar.model_registry.connection import Connection
@@ -68,7 +69,7 @@ def digests(connection: Connection, model: str) -> tuple[Digest, ...]:
     """
     what = f"reading the digests of {model} in the model registry at {connection.url}"
     uris = ask(connection, what, lambda api: _uris(api, model), attempts=3)
-    return tuple(dict.fromkeys(found for uri in uris if (found := _parsed(digest(uri)))))
+    return tuple(dict.fromkeys(found for uri in uris if (found := Digest.read(digest(uri)))))
 
 
 def ids_of(connection: Connection, model: Model, image: ImageDigest) -> ModelVersion | None:
@@ -92,13 +93,6 @@ async def _ids_of(api: Any, model: Model) -> ModelVersion | None:
         return None
     ids = (held["id"], version["id"], artifact["id"])
     return ModelVersion(model.name, model.version, str(artifact.get("uri") or ""), *ids)
-
-
-def _parsed(text: str) -> Digest | None:
-    try:
-        return Digest.parse(text)
-    except ReferenceError_:
-        return None  # by tag, or in another store
 
 
 async def _uris(api: Any, model: str) -> list[str]:
@@ -193,7 +187,8 @@ def serving(services: list[dict[str, Any]], field: str, key: str) -> tuple[str, 
 
 
 def _verified(version: Mapping[str, Any], uri: str) -> str:
-    held = version.get("customProperties") or {}
+    told = version.get("customProperties")
+    held = told if isinstance(told, dict) else {}
     values = {name: value for name, value in held.items() if isinstance(value, dict)}
     texts = {name: str(value.get("string_value") or "") for name, value in values.items()}
     if not texts.get("verified_digest") or texts["verified_digest"] != digest(uri):
@@ -202,7 +197,9 @@ def _verified(version: Mapping[str, Any], uri: str) -> str:
 
 
 def _created(item: Mapping[str, Any]) -> int:
-    return int(item.get("createTimeSinceEpoch") or 0)
+    """Return the milliseconds since the epoch; 0 for what are none."""
+    told = str(item.get("createTimeSinceEpoch"))
+    return int(told) if re.fullmatch("[0-9]{1,18}", told) else 0
 
 
 def _time(milliseconds: int) -> str:

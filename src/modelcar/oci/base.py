@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from modelcar.errors import ImageError, ReferenceError_
+from modelcar.oci.content import whole
 from modelcar.oci.image import OCI, Base, Descriptor
 from modelcar.oci.platform import AMD64, Platform, choose, members
 from modelcar.oci.reference import DigestReference, Layout, Reference
-from modelcar.oci.store import LAYER, ImageStore, RawManifest
+from modelcar.oci.store import LAYER, MOST, ImageStore, RawManifest
 from modelcar.values import Digest
 
+_STRANGE: Final = LookupError, ValueError, TypeError, AttributeError, RecursionError
 _OCI_TYPES: Final = {
     "application/vnd.docker.image.rootfs.diff.tar": LAYER,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": f"{LAYER}+gzip",
@@ -31,7 +33,7 @@ def load(store: ImageStore, reference: Reference, platform: Platform = AMD64) ->
         return Base(
             layers=tuple(_descriptor(entry, diff_id) for entry, diff_id in layers),
             platform=offered if offered.variant else platform,
-            env=tuple((config.get("config") or {}).get("Env") or ()),
+            env=_texts((config.get("config") or {}).get("Env") or []),
             annotations=_annotations(reference, top.digest),
         )
 
@@ -70,7 +72,7 @@ def _member(
 
 def _config(store: ImageStore, manifest: RawManifest) -> dict[str, Any]:
     digest = Digest.parse(json.loads(manifest.content)["config"]["digest"])
-    return dict(json.loads(b"".join(store.open_blob(digest))))
+    return dict(json.loads(whole(store.open_blob(digest), MOST)))
 
 
 def _offered(config: dict[str, Any]) -> Platform:
@@ -83,7 +85,7 @@ def _offered(config: dict[str, Any]) -> Platform:
 def _readable(reference: Reference) -> Iterator[None]:
     try:
         yield
-    except (LookupError, ValueError, TypeError, AttributeError, ReferenceError_) as error:
+    except (*_STRANGE, ReferenceError_) as error:
         why, remedy = "it is no container image with a config", "name another with --base"
         raise ImageError(f"base image {reference}", why, remedy) from error
 
@@ -95,9 +97,17 @@ def _lacks(reference: Reference, asked: Platform, offered: Sequence[Platform]) -
 
 
 def _descriptor(entry: dict[str, Any], diff_id: str) -> Descriptor:
-    media_type = _OCI_TYPES.get(entry["mediaType"], entry["mediaType"])
+    (named,), size = _texts([entry["mediaType"]]), entry["size"]
+    if type(size) is not int or not 0 <= size < 1 << 63:
+        raise ValueError("no size")
     digest = Digest.parse(entry["digest"])
-    return Descriptor(media_type, digest, entry["size"], Digest.parse(diff_id))
+    return Descriptor(_OCI_TYPES.get(named, named), digest, size, Digest.parse(diff_id))
+
+
+def _texts(values: list[Any]) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError("no texts")
+    return tuple(values)
 
 
 def _annotations(reference: Reference, digest: Digest) -> dict[str, str]:

@@ -49,9 +49,19 @@ class Content:
         return Digest(self._sha256.hexdigest())
 
 
+def whole(blocks: Iterable[bytes], most: int) -> bytes:
+    """Return the bytes of a small blob; raise ImageError for more than `most`."""
+    data = bytearray()
+    for block in blocks:
+        data += block
+        if len(data) > most:
+            raise ImageError("reading a small blob", f"it has more than {most} bytes")
+    return bytes(data)
+
+
 def brought(content: Content) -> Content:
     """Return content that is small in memory, so that one request less carries it."""
-    return Content.of(b"".join(content.read())) if content.size <= _SMALL else content
+    return Content.of(whole(content.read(), _SMALL)) if content.size <= _SMALL else content
 
 
 class Cursor:

@@ -17,16 +17,20 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
 from modelcar import trust
-from modelcar.connections import Pools
+from modelcar.connections import Pools, small
 from modelcar.errors import OciRegistryError
 from modelcar.oci.auth import Credential
 from modelcar.oci.reference import Repository
+from modelcar.oci.store import MOST
 from modelcar.retries import TRANSIENT, retrying
+from modelcar.wording import line
 
 Body = Callable[[], Iterable[bytes]]
 Response = urllib3.BaseHTTPResponse
 
 _TOKEN_MARGIN: Final = 30.0
+_LONGEST: Final = 86_400.0
+"""Seconds that a token is believed to live at most."""
 _PARAMETER: Final = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s",]+))')
 _SERVERS: Final = {"docker.io": "registry-1.docker.io"}
 """Where a registry answers elsewhere than at the name that references give it."""
@@ -123,16 +127,27 @@ class Session:
 
         The token is for neither, and neither is asked where to get one.
         """
-        return bool(url) and _origin(url) == _origin(self._base())
+        try:
+            return bool(url) and _origin(url) == _origin(self._base())
+        except ValueError:
+            return False  # it is no address
 
     def location(self, base: str, response: Response) -> str:
         """Return the absolute address of the answer's `Location`; raise OciRegistryError."""
+        return self.joined(base, response.headers.get("Location", ""))
+
+    def joined(self, base: str, place: str) -> str:
+        """Return the address that an answer names; raise OciRegistryError."""
         try:
-            url = urljoin(base, response.headers["Location"])
-            _origin(url)
-        except (KeyError, ValueError) as error:
+            url = urljoin(base, place)
+            scheme, *_ = _origin(url)
+            fit = ("https",) if base.startswith("https:") else ("http", "https")
+            if not place or scheme not in fit:
+                raise ValueError(place)
+        except ValueError as error:
             what = f"answer of OCI registry {self.repository.host}"
-            raise OciRegistryError(what, "it names no place to go on", "look at its log") from error
+            why = "it names no place to go on, or one of plain HTTP"
+            raise OciRegistryError(what, why, "look at its log") from error
         return url
 
     def _once(
@@ -146,11 +161,23 @@ class Session:
         sent = {"User-Agent": "modelcar", **headers}
         content = body() if callable(body) else body
         try:
-            return self._pools.request(
-                method, url, headers=sent, body=content, preload_content=not stream, redirect=False
+            response = self._pools.request(
+                method, url, headers=sent, body=content, preload_content=False, redirect=False
             )
+            return response if stream and response.status == 200 else self._whole(response)
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
+
+    def _whole(self, response: Response) -> Response:
+        """Return the answer with its body, of which an error's may be cut; none else is that long.
+
+        Raises OciRegistryError for one that is.
+        """
+        read = small(response, MOST)
+        if len(read.data) > MOST and read.status < 300:
+            what, why = f"answer of OCI registry {self.repository.host}", f"it has more than {MOST}"
+            raise OciRegistryError(what, f"{why} bytes", "look at what answers there")
+        return read
 
     def _authorization_for(self, url: str) -> dict[str, str]:
         if not self.is_own(url):
@@ -165,7 +192,6 @@ class Session:
         header = response.headers.get("WWW-Authenticate", "")
         if not header:
             return False
-        response.drain_conn()
         with self._lock:
             if self._authorization != used.get("Authorization", ""):
                 return True  # another thread has logged in since
@@ -187,7 +213,7 @@ class Session:
         headers = {"Authorization": basic} if basic else {}
         answer = self._token(url, headers)
         named = answer.get("expires_in")
-        life = float(named) if isinstance(named, int | float) and named > 0 else 60.0
+        life = min(named, _LONGEST) if isinstance(named, int | float) and named > 0 else 60.0
         self._expires = time.monotonic() + life - min(_TOKEN_MARGIN, life / 2)
         return f"Bearer {self._sound(str(answer.get('token') or answer.get('access_token', '')))}"
 
@@ -198,12 +224,20 @@ class Session:
         raise OciRegistryError(what, "its token service gave what is no token", remedy)
 
     def _token(self, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
-        host = urlsplit(url).hostname or ""
-        if not url.startswith("https://") and not trust.is_loopback(host):
-            why = f"its token service is {url.partition('?')[0]}, which is not HTTPS"
-            raise OciRegistryError(f"logging in to {self.repository.host}", why)
+        what, place = f"logging in to {self.repository.host}", line(url.partition("?")[0])
         try:
-            response = self._pools.request("GET", url, headers=headers)
+            _, host, _ = _origin(url)
+        except ValueError as error:
+            remedy = "look at its settings"
+            raise OciRegistryError(
+                what, f"its token service {place} is no address", remedy
+            ) from error
+        if not url.startswith("https://") and not trust.is_loopback(host):
+            raise OciRegistryError(what, f"its token service is {place}, which is not HTTPS")
+        try:
+            response = self._whole(
+                self._pools.request("GET", url, headers=headers, preload_content=False)
+            )
         except (HTTPError, OSError) as error:
             raise self._unreachable(error) from error
         if response.status != 200:
@@ -211,9 +245,9 @@ class Session:
         try:
             answer = json.loads(response.data)
         except (ValueError, RecursionError) as error:
-            why = f"its token service {url.partition('?')[0]} did not answer with JSON"
+            why = f"its token service {place} did not answer with JSON"
             remedy = "a login page or a proxy may stand before it"
-            raise OciRegistryError(f"logging in to {self.repository.host}", why, remedy) from error
+            raise OciRegistryError(what, why, remedy) from error
         return answer if isinstance(answer, dict) else {}
 
     def _basic(self) -> str:
@@ -232,7 +266,8 @@ class Session:
         if not trust.is_loopback(self.repository.host):
             return "https"
         try:
-            self._pools.request("GET", f"https://{self.repository.host}/v2/", timeout=10)
+            url = f"https://{self.repository.host}/v2/"
+            self._pools.request("GET", url, timeout=10, preload_content=False).close()
         except SSLError as error:
             if "CERTIFICATE" not in str(error).upper():
                 return "http"
@@ -254,7 +289,6 @@ class Session:
         what = f"{method} {_path(url)} at OCI registry {self.repository.host}"
         why = f"HTTP {response.status}{_codes(response)}"
         remedy = _remedy(self.repository, response)
-        response.drain_conn()
         return OciRegistryError(
             what,
             why,
@@ -286,9 +320,9 @@ def _codes(response: Response) -> str:
     try:
         errors = json.loads(response.data or b"{}").get("errors", [])
         texts = [f"{e.get('code')}: {e.get('message')}" for e in errors]
-    except (ValueError, AttributeError, TypeError, RecursionError, HTTPError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return ""
-    return f" ({'; '.join(texts)})" if texts else ""
+    return f" ({line('; '.join(texts))})" if texts else ""
 
 
 def _remedy(repository: Repository, response: Response) -> str:
@@ -304,4 +338,6 @@ def _remedy(repository: Repository, response: Response) -> str:
             return "the registry limits the rate: try again later"
         case status if status >= 500:
             return "the registry has a fault: try again, or look at its log"
+        case status if status >= 300 and "Location" in response.headers:
+            return "name the host that it sends on to"
     return ""

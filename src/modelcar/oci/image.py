@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from modelcar.oci import layer
-from modelcar.oci.platform import AMD64, Platform
+from modelcar.oci.platform import AMD64, Platform, annotations, entries
 from modelcar.oci.store import CONFIG, INDEX, LAYER, MANIFEST, RawManifest
 from modelcar.parameter_count import parameter_count
 from modelcar.values import (
@@ -112,12 +112,15 @@ def describe(
 
 
 def facts(manifest: RawManifest) -> ImageFacts:
-    """Return what an image's manifest says of it, under the keys that `describe` writes."""
-    said = json.loads(manifest.content)
-    layers, annotations = said.get("layers", []), said.get("annotations", {})
-    told = {name: annotations[key] for name, key in _TOLD.items() if annotations.get(key)}
-    commit = annotations.get(f"{OCI}.revision")
-    return ImageFacts(commit, len(layers), sum(int(entry["size"]) for entry in layers), told)
+    """Return what an image's manifest says of it, under the keys that `describe` writes.
+
+    Whoever wrote it: what is of another type says nothing.
+    """
+    sizes = [x["size"] for x in entries(manifest, "layers") if isinstance(x, dict) and "size" in x]
+    noted = annotations(manifest)
+    told = {name: noted[key] for name, key in _TOLD.items() if noted.get(key)}
+    size = sum(x for x in sizes if type(x) is int and 0 <= x < 1 << 63)
+    return ImageFacts(noted.get(f"{OCI}.revision"), len(sizes), size, told)
 
 
 def assemble(

@@ -61,14 +61,17 @@ def pieces(files: Sequence[SourceFile]) -> Iterator[bytes | SourceFile]:
     yield bytes(2 * _BLOCK)
 
 
-def _folders(files: Sequence[SourceFile]) -> list[PurePosixPath]:
-    found = {ROOT}
+def _folders(files: Sequence[SourceFile]) -> list[str]:
+    found = {str(ROOT)}
     for file in files:
-        found.update(path for path in (ROOT / file.path).parents if path.is_relative_to(ROOT))
-    return sorted(found)
+        folder = f"{ROOT}/{file.path}".rpartition("/")[0]
+        while folder not in found:  # those above one that is there are there too
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return sorted(found, key=lambda path: path.split("/"))
 
 
-def _folder(path: PurePosixPath) -> bytes:
+def _folder(path: str) -> bytes:
     info = tarfile.TarInfo(f"{path}/")
     info.type, info.mode = tarfile.DIRTYPE, 0o755
     return _bytes(info)

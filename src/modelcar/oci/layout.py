@@ -10,15 +10,16 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from modelcar.errors import ImageError
-from modelcar.oci.content import Content
-from modelcar.oci.reference import Layout, Location
-from modelcar.oci.store import INDEX, KeptUpload, RawManifest
+from modelcar.errors import ImageError, ReferenceError_
+from modelcar.oci.content import Content, whole
+from modelcar.oci.reference import Layout, Location, is_tag
+from modelcar.oci.store import INDEX, MOST, KeptUpload, RawManifest
 from modelcar.values import Digest
 
 _NAME: Final = "org.opencontainers.image.ref.name"
 _PARTIAL: Final = ".partial-"
 _BLOCK: Final = 1 << 20
+_STRANGE: Final = ValueError, KeyError, TypeError, RecursionError, ReferenceError_, OSError
 
 
 class OciLayout:
@@ -52,26 +53,30 @@ class OciLayout:
                 while block := stream.read(_BLOCK):
                     sha256.update(block)
                     yield block
-        except FileNotFoundError as error:
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            why = "it is missing" if missing else error.strerror or str(error)
             what = f"blob {digest} of {self.location}"
-            raise ImageError(what, "it is missing", "write the layout again") from error
+            raise ImageError(what, why, "write the layout again") from error
         if sha256.hexdigest() != digest.hex:
             why = f"its bytes have the digest sha256:{sha256.hexdigest()}"
             raise ImageError(f"blob {digest} of {self.location}", why, "write the layout again")
 
     def tags(self) -> list[str]:
         """Return every tag of the index."""
-        named = [entry.get("annotations", {}).get(_NAME) for entry in self._index()["manifests"]]
+        named = map(_tag, self._index()["manifests"])
         return [name for name in named if name]
 
     def manifest(self, name: str | Digest) -> RawManifest | None:
         """Return the manifest of a tag or digest, None when there is none."""
         for entry in self._index()["manifests"]:
-            if name in (entry.get("annotations", {}).get(_NAME), Digest.parse(entry["digest"])):
-                digest = Digest.parse(entry["digest"])
-                return RawManifest(entry["mediaType"], b"".join(self.open_blob(digest)))
+            digest = Digest.parse(entry["digest"])
+            if name in (_tag(entry), digest):
+                return RawManifest(
+                    str(entry.get("mediaType", "")), whole(self.open_blob(digest), MOST)
+                )
         if isinstance(name, Digest) and self.has_blob(name):  # a child of an index
-            content = b"".join(self.open_blob(name))
+            content = whole(self.open_blob(name), MOST)
             return RawManifest(_media_type(content), content)
         return None
 
@@ -99,9 +104,11 @@ class OciLayout:
         if not path.is_file():
             return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
         try:
-            index = json.loads(path.read_text(encoding="utf-8"))
-            return {**index, "manifests": list(index["manifests"])}
-        except (ValueError, KeyError, TypeError) as error:
+            with path.open("rb") as stream:
+                index = json.loads(whole(iter(lambda: stream.read(_BLOCK), b""), MOST))
+            sound = [entry for entry in index["manifests"] if Digest.parse(entry["digest"])]
+            return {**index, "manifests": sound}
+        except _STRANGE as error:
             remedy = "remove the folder, or name another"
             raise ImageError(f"{path}", "it is no OCI image index", remedy) from error
 
@@ -155,6 +162,12 @@ def _media_type(content: bytes) -> str:
         raise ImageError("blob of an OCI layout", why, remedy) from error
 
 
+def _tag(entry: dict[str, Any]) -> str | None:
+    noted = entry.get("annotations")
+    name = noted.get(_NAME) if isinstance(noted, dict) else None
+    return name if is_tag(name) else None
+
+
 def _same(entry: dict[str, Any], other: dict[str, Any]) -> bool:
-    tags = [e.get("annotations", {}).get(_NAME) for e in (entry, other)]
+    tags = [_tag(e) for e in (entry, other)]
     return tags[0] == tags[1] and (tags[1] is not None or entry["digest"] == other["digest"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from modelcar.errors import ReferenceError_, UsageError
-from modelcar.oci.store import DOCKER_INDEX, INDEX, RawManifest
+from modelcar.oci.store import DOCKER_INDEX, INDEX, MOST, RawManifest
 from modelcar.values import Digest
 
 _LINUX: Final = re.compile(
@@ -18,8 +18,6 @@ _LINUX: Final = re.compile(
 _WORD: Final = re.compile(r"[a-z0-9.]*")
 _UNNAMED: Final = {"amd64": "v1", "arm": "v7", "arm64": "v8"}
 """The variant that is meant where none is named, as containerd reads it."""
-_MOST: Final = 4 << 20
-"""The bytes of a manifest that a registry must take (distribution specification, "Push")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +83,23 @@ def choose(found: Iterable[tuple[Platform, Digest]], asked: Platform) -> Digest 
 
 def entries(manifest: RawManifest, name: str) -> list[Any]:
     """Return the list `name` of a manifest; nothing when it has none, whoever wrote it."""
+    listed = _field(manifest, name)
+    return listed if isinstance(listed, list) else []
+
+
+def annotations(manifest: RawManifest) -> dict[str, str]:
+    """Return the annotations of a manifest that are texts, whoever wrote it."""
+    noted = _field(manifest, "annotations")
+    pairs = noted.items() if isinstance(noted, dict) else ()
+    return {key: text for key, text in pairs if isinstance(text, str)}
+
+
+def _field(manifest: RawManifest, name: str) -> Any:
     try:
-        found = json.loads(manifest.content) if len(manifest.content) <= _MOST else None
+        found = json.loads(manifest.content) if len(manifest.content) <= MOST else None
     except (ValueError, RecursionError):
         found = None  # it names nothing that could be read
-    listed = found.get(name) if isinstance(found, dict) else None
-    return listed if isinstance(listed, list) else []
+    return found.get(name) if isinstance(found, dict) else None
 
 
 def _member(entry: Any) -> tuple[Platform, Digest] | None:

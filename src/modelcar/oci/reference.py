@@ -120,6 +120,11 @@ def parse_tag(text: str, default_tag: str = "latest") -> TagReference:
     raise ReferenceError_(f"target {text!r}", "a digest cannot be written to", remedy)
 
 
+def is_tag(text: object) -> bool:
+    """Return whether it is a text that may name an image in a repository."""
+    return isinstance(text, str) and _TAG.fullmatch(text) is not None
+
+
 def _layout(name: str) -> tuple[Location, str]:
     folder, _, tag = name.removeprefix("oci:").partition(":")
     if not folder:

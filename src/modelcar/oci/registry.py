@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urljoin
 
 from urllib3.exceptions import HTTPError
 
@@ -15,7 +14,7 @@ from modelcar.errors import ImageError, OciRegistryError
 from modelcar.oci import auth
 from modelcar.oci.content import Content
 from modelcar.oci.http import Response, Session
-from modelcar.oci.reference import Location, Repository
+from modelcar.oci.reference import Location, Repository, is_tag
 from modelcar.oci.store import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
@@ -29,6 +28,7 @@ from modelcar.values import Digest
 
 _ACCEPT: Final = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX))
 _BLOCK: Final = 1 << 20
+_PAGES: Final = 1000
 _NEXT: Final = re.compile(r'<([^>]+)>\s*;\s*rel="?next')
 _NOT_MOUNTED: Final = (400, 401, 403, 404, 405, 500, 501)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -78,11 +78,15 @@ class OciRepository:
         url, seen = self._session.url("tags/list?n=1000"), set[str]()
         while url and url not in seen:
             seen.add(url)
+            if len(seen) > _PAGES:
+                why, remedy = "its list of tags has no end", "look at what answers there"
+                raise OciRegistryError(f"reading from {self._repository}", why, remedy)
             response = self._session.retry("GET", url, accept=(200, 404))
             named = self._json(response).get("tags")
-            yield from [tag for tag in named if isinstance(tag, str)] if named else ()
+            # What is no tag would lead to another place of the registry.
+            yield from filter(is_tag, named if isinstance(named, list) else ())
             following = _NEXT.search(response.headers.get("Link", ""))
-            url = urljoin(url, following[1]) if following else ""
+            url = self._session.joined(url, following[1]) if following else ""
 
     def manifest(self, name: str | Digest) -> RawManifest | None:
         """Return the manifest of a tag or digest, None when there is none."""
@@ -167,6 +171,5 @@ class OciRepository:
             response = self._session.retry("GET", url, stream=True, accept=(200, *_REDIRECTS))
             if response.status == 200:
                 return response
-            response.drain_conn()
             url = self._session.location(url, response)
         raise OciRegistryError(f"reading from {self._repository}", "it redirects without end")

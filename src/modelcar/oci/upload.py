@@ -21,6 +21,7 @@ from modelcar.values import Digest
 
 _BYTES: Final = "application/octet-stream"
 _RANGE: Final = re.compile(r"(bytes=)?0-(\d{1,18})")
+_COUNT: Final = re.compile(r"[0-9]{1,18}")
 _CODES: Final = ("BLOB_UPLOAD", "DIGEST_INVALID", "RANGE_INVALID")
 _NO_PATCH: Final = (405, 501)
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Upload:
         url = self._session.url("blobs/uploads/")
         response = self._session.send("POST", url, body=b"", accept=(202,))
         least = response.headers.get("OCI-Chunk-Min-Length", "")
-        if self._chunk and least.isdecimal():
+        if self._chunk and _COUNT.fullmatch(least):
             self._chunk = max(self._chunk, int(least))
         self._at(self._session.location(url, response))
 

@@ -35,7 +35,10 @@ _SHORTEST = 0.01
 """Seconds below which tokens came at once, from a buffer: that is no rate."""
 _NOT_OFFERED = ("does not support", "not supported", "chat template")
 _REMEDIES = {
-    302: "a login page stands before the endpoint: set MODELCAR_ENDPOINT_TOKEN",
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308),
+        "a login page stands before the endpoint: set MODELCAR_ENDPOINT_TOKEN",
+    ),
     401: "set MODELCAR_ENDPOINT_TOKEN, of an account that may `get` this InferenceService",
     403: "let the account `get` this InferenceService (the service's view Role)",
     404: "check that the serving runtime is vLLM's",

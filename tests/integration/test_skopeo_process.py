@@ -1,0 +1,58 @@
+"""skopeo before an OCI registry that says nothing, and after the death of who started it."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from modelcar import skopeo
+from modelcar.errors import MirrorError
+from modelcar.oci.reference import parse_image, parse_tag
+
+SOURCE = f"base/image@sha256:{'ab' * 32}"
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """Return a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
+        server.settimeout(60)
+        yield server
+
+
+def address(server: socket.socket) -> str:
+    return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_silent_oci_registry_is_given_up(
+    silent: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelcar.connections.STORE", 0.5)
+    monkeypatch.setattr("modelcar.retries.PAUSE", 0.001)
+    host = address(silent)
+    with pytest.raises(MirrorError) as caught:
+        skopeo.mirror(parse_image(f"{host}/{SOURCE}"), parse_tag(f"{host}/mirror/image:1"))
+    assert caught.value.what == f"skopeo copy to docker://{host}/mirror/image:1"
+    assert "no byte moved for 0.5 s" in caught.value.why
+    assert caught.value.remedy == "check the host name, the network and the proxy settings"
+
+
+def test_skopeo_does_not_outlive_who_started_it(silent: socket.socket) -> None:
+    host = address(silent)
+    program = (
+        "from modelcar import skopeo\n"
+        "from modelcar.oci.reference import parse_image, parse_tag\n"
+        f"skopeo.mirror(parse_image('{host}/{SOURCE}'), parse_tag('{host}/mirror/image:1'))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program])
+    connection, _ = silent.accept()
+    with connection:
+        connection.settimeout(60)
+        process.kill()
+        process.wait()
+        with suppress(ConnectionError):
+            while connection.recv(4096):  # raises TimeoutError as long as skopeo lives
+                pass
