@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import urllib3
 
 from modelcar.errors import OciRegistryError
 from modelcar.kept_upload import KeptUpload
@@ -278,7 +277,7 @@ def test_only_one_process_goes_on_with_an_upload(tmp_path: Path) -> None:
 def test_a_server_may_pause_for_longer_than_it_takes_to_connect(
     oci_registry: DockerRegistry, repository: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelcar.connections._TIMEOUT", urllib3.Timeout(connect=0.2, read=60))
+    monkeypatch.setattr("modelcar.connections.REACH", 0.2)
     large = BLOB * 16  # more than the buffers of a connection hold
     content = Content(len(large), lambda start: [large[start:]])
     with FaultyProxy(oci_registry.host) as proxy:

@@ -197,9 +197,9 @@ def _verified(version: Mapping[str, Any], uri: str) -> str:
 
 
 def _created(item: Mapping[str, Any]) -> int:
-    """Return the milliseconds since the epoch; 0 for what are none."""
-    told = str(item.get("createTimeSinceEpoch"))
-    return int(told) if re.fullmatch("[0-9]{1,18}", told) else 0
+    """Return the milliseconds since the epoch; below 0 for what are none."""
+    told = str(item.get("createTimeSinceEpoch") or 0)[:20]
+    return int(told) if re.fullmatch("[0-9]{1,18}", told) else -1
 
 
 def _time(milliseconds: int) -> str:
