@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import canary
 from tests.byte_path import REPO, safetensors, write
 from tests.campaigns.extent import full
 from tests.campaigns.hostile import (
@@ -80,6 +81,11 @@ def token(content: bytes, status: int = 200) -> dict[str, Change]:
     return {"/v2/": refusal(401, WWW_Authenticate="SELF"), "/token": always(answer)}
 
 
+def issued(life: bytes) -> bytes:
+    """Return what a token service answers, with a token that lasts so long."""
+    return b'{"token": "%s", "expires_in": %s}' % (canary.secret("bearer").encode(), life)
+
+
 PUSHES: dict[str, tuple[dict[str, Change], str]] = {
     "upload-at-a-file": ({"POST /uploads/": reworded(Location="file:///etc/passwd")}, "no place"),
     "upload-at-a-port-that-is-none": (
@@ -138,11 +144,11 @@ PUSHES: dict[str, tuple[dict[str, Change], str]] = {
     "login-of-60-kb": (challenge('Bearer realm="' + "x" * 60_000 + '"'), "not HTTPS"),
     "login-that-steers-the-terminal": (challenge('Bearer realm="\x1b[2J"'), "not HTTPS"),
     "token-of-a-life-of-400-digits": (
-        token(b'{"token": "x", "expires_in": 1' + b"0" * 400 + b"}"),
+        token(issued(b"1" + b"0" * 400)),
         "401",
     ),
-    "token-of-an-infinite-life": (token(b'{"token": "x", "expires_in": 1e999}'), "401"),
-    "token-of-a-life-that-is-no-number": (token(b'{"token": "x", "expires_in": NaN}'), "401"),
+    "token-of-an-infinite-life": (token(issued(b"1e999")), "401"),
+    "token-of-a-life-that-is-no-number": (token(issued(b"NaN")), "401"),
     "token-of-two-lines": (token(b'{"token": "x\\r\\nX-Evil: y"}'), "gave what is no token"),
     "token-that-is-no-text": (token(b'{"token": "\\ud800"}'), "gave what is no token"),
     "token-nested-deeply": (token(nested(100_000)), "did not answer with JSON"),

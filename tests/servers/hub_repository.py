@@ -4,6 +4,7 @@ import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ _LFS_SUFFIXES = frozenset(
     (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".msgpack", ".pkl")
 )
 _LFS_NAMES = ("tokenizer.json", "tekken.json")
+_LONGEST_CARD = 1 << 20
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---", re.DOTALL)
 
 
@@ -162,14 +164,17 @@ def _pointer(sha256: str, size: int) -> bytes:
 def _front_matter(readme: HubFile | None) -> Mapping[str, Any]:
     if readme is None:
         return {}
-    text = b"".join(readme.content.blocks(0, readme.content.size)).decode()
-    match = _FRONT_MATTER.match(text)
+    read = readme.content.blocks(0, min(readme.content.size, _LONGEST_CARD))
+    match = _FRONT_MATTER.match(b"".join(read).decode(errors="replace"))
     return _yaml(match[1]) if match else {}
 
 
 @functools.lru_cache(maxsize=64)
 def _yaml(text: str) -> Mapping[str, Any]:
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    loaded = YAML(typ="safe", pure=True).load(text)
-    return loaded if isinstance(loaded, dict) else {}
+    with suppress(YAMLError):  # what is no YAML says nothing of the model
+        loaded = YAML(typ="safe", pure=True).load(text)
+        return loaded if isinstance(loaded, dict) else {}
+    return {}

@@ -36,9 +36,10 @@ def key(files: Sequence[SourceFile]) -> Digest | None:
 
 def size(files: Sequence[SourceFile]) -> int:
     """Return the tar's size in bytes."""
-    headers = sum(len(_folder(path)) for path in _folders(files))
-    bodies = sum(len(_header(file)) + file.size + _padding(file.size) for file in files)
-    return headers + bodies + 2 * _BLOCK
+    headers = sum(_length(f"{path}/") for path in _folders(files))
+    heads = sum(_length(f"{ROOT}/{file.path}") for file in files)
+    bodies = sum(file.size + _padding(file.size) for file in files)
+    return headers + heads + bodies + 2 * _BLOCK
 
 
 def stream(files: Sequence[SourceFile], read: Read, start: int = 0) -> Iterator[bytes]:
@@ -78,9 +79,17 @@ def _folder(path: str) -> bytes:
 
 
 def _header(file: SourceFile) -> bytes:
-    info = tarfile.TarInfo(str(ROOT / file.path))
+    info = tarfile.TarInfo(f"{ROOT}/{file.path}")
     info.size, info.mode = file.size, 0o644
     return _bytes(info)
+
+
+def _length(name: str) -> int:
+    """Return the bytes of a header, which a long name has a file of its own before."""
+    count = len(name.encode())
+    if count <= tarfile.LENGTH_NAME:
+        return _BLOCK
+    return 2 * _BLOCK + count + 1 + _padding(count + 1)
 
 
 def _bytes(info: tarfile.TarInfo) -> bytes:
