@@ -123,7 +123,8 @@ class Instances:
         """Look at everything that lives."""
         for one in gc.get_objects():
             if type(one) in self._classes:
-                self._once(repr(one), f"repr of {type(one).__name__}")
+                with suppress(AttributeError):  # another thread has begun to make it
+                    self._once(repr(one), f"repr of {type(one).__name__}")
 
     def _once(self, text: str, where: str) -> None:
         if canary.shown(text) and text not in self._told:

@@ -236,10 +236,10 @@ def _wait(
         shown = (compiled.tasks, _view(), poll)
         run = watch.wait(server, started.run_id, *shown, explain=explain)
         return ending.of(run, model, where, compiled.tasks)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         told = f"the run goes on; `modelcar cancel {started.run_id}` ends it"
         click.echo(f"modelcar: interrupted; {told}", err=True)
-        sys.exit(130)
+        sys.exit(getattr(error, "exit_code", 130))
 
 
 def _view() -> "View":

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelcar.connections import address, proxy_for
 from modelcar.errors import DeployError
-from modelcar.trust import CA_VARIABLE, SERVICE_ACCOUNT, UNTRUSTED, tls_context
+from modelcar.trust import CA_VARIABLE, SERVICE_ACCOUNT, UNTRUSTED, ca_files, tls_context
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
@@ -27,6 +28,7 @@ _FORBIDDEN = re.compile(r'cannot (\w+) resource "([\w/]+)" in API group "([\w.]*
 # So the server refuses to create what is applied to an account that may only patch.
 _MAY_NOT_CREATE = re.compile(r'(\w+)\.([\w.]+) "[^"]+" is forbidden:\s*')
 _NAME_CA = f"name its CA's file in the kubeconfig (certificate-authority), or in {CA_VARIABLE}"
+_VERIFY = "take insecure-skip-tls-verify out of the kubeconfig"
 _LOG_IN = "log in with `oc login`, or name a kubeconfig file in KUBECONFIG"
 
 
@@ -38,13 +40,40 @@ def inside(service_account: Path = SERVICE_ACCOUNT) -> bool:
 def connect(
     kubeconfig: str | None = None, *, service_account: Path = SERVICE_ACCOUNT
 ) -> "ApiClient":
-    """Return a client of the cluster; no request is made yet.
+    """Return a client of the cluster, which verifies its certificate; no request is made yet.
 
     As `oc` does: the file given, else the one in KUBECONFIG, else the pod's service account, else
     the kubeconfig in the home folder; from outside through the proxy of HTTPS_PROXY. Raises
     DeployError, and UsageError for a proxy that is no address.
     """
-    from kubernetes.client import ApiClient, Configuration
+    from kubernetes.client import ApiClient
+
+    configuration = _configured(kubeconfig, service_account)
+    if not configuration.verify_ssl:
+        why = "the kubeconfig asks not to verify its certificate (insecure-skip-tls-verify)"
+        raise DeployError("connecting to the cluster", why, f"{_VERIFY}, and {_NAME_CA}")
+    api = ApiClient(configuration)
+    made = api.rest_client.pool_manager.connection_pool_kw
+    try:
+        made["ssl_context"] = _tls(configuration.ssl_ca_cert)
+    except OSError as error:  # ssl's own errors are among them
+        why = f"CA file {configuration.ssl_ca_cert}: {error}"
+        raise DeployError("connecting to the cluster", why, _NAME_CA) from error
+    return api
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    """Trust the kubeconfig's CA in place of the system's, and those that the user names, always."""
+    if not ca_file:  # else certifi's alone, without the system's
+        return tls_context.__wrapped__()
+    context = ssl.create_default_context(cafile=ca_file)
+    for path in ca_files():
+        context.load_verify_locations(cafile=path)
+    return context
+
+
+def _configured(kubeconfig: str | None, service_account: Path) -> "Configuration":
+    from kubernetes.client import Configuration
     from kubernetes.config import ConfigException
     from urllib3 import Retry
     from yaml import YAMLError
@@ -56,14 +85,7 @@ def connect(
         _load(configuration, kubeconfig, service_account)
     except (ConfigException, YAMLError, OSError) as error:
         raise DeployError("connecting to the cluster", str(error), _LOG_IN) from error
-    if not configuration.verify_ssl:
-        why = "the kubeconfig has its certificate unverified (insecure-skip-tls-verify)"
-        raise DeployError("connecting to the cluster", why, _NAME_CA)
-    api = ApiClient(configuration)
-    if not configuration.ssl_ca_cert:  # else certifi's CAs alone, without the system's
-        made = api.rest_client.pool_manager.connection_pool_kw
-        made["ssl_context"] = tls_context.__wrapped__()
-    return api
+    return configuration
 
 
 def namespace(
@@ -82,7 +104,11 @@ def namespace(
 
 def own_token(api: "ApiClient") -> str:
     """Return the bearer token that `api` identifies itself with, or nothing."""
-    header = api.configuration.get_api_key_with_prefix("authorization") or ""
+    return _token(api.configuration)
+
+
+def _token(configuration: "Configuration") -> str:
+    header = configuration.get_api_key_with_prefix("authorization") or ""
     scheme, _, token = header.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
@@ -98,7 +124,7 @@ def bearer_token() -> str:
 
     Raises DeployError for a kubeconfig that cannot be read.
     """
-    return own_token(connect()) if reachable() else ""
+    return _token(_configured(None, SERVICE_ACCOUNT)) if reachable() else ""
 
 
 def request(

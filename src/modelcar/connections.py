@@ -2,6 +2,7 @@
 
 import ssl
 import time
+import zlib
 from contextlib import suppress
 from io import BytesIO
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -25,6 +26,8 @@ STORE: Final = 600.0
 
 An OCI registry may assemble a blob of many gigabytes before it answers.
 """
+MIRROR: Final = 3600.0
+"""Seconds that skopeo may move no byte, as while an OCI registry stores a layer that it sent."""
 _BLOCK: Final = 1 << 16
 
 
@@ -47,7 +50,7 @@ class Pools:
 def small(response: urllib3.BaseHTTPResponse, most: int) -> urllib3.HTTPResponse:
     """Return the answer with its body in memory, of which at most `most` bytes and one are read.
 
-    It is read as it came: compressed, which nobody asked for, few bytes become many.
+    Where it is compressed, which nobody asked for, no more than that comes of it.
     """
     data, end = bytearray(), time.monotonic() + STORE
     while block := response.read1(min(_BLOCK, most + 1 - len(data)), decode_content=False):
@@ -59,9 +62,16 @@ def small(response: urllib3.BaseHTTPResponse, most: int) -> urllib3.HTTPResponse
             raise ReadTimeoutError(None, "", "its answer comes too slowly")  # type: ignore[arg-type]
     if len(data) > most:
         response.close()
-    return urllib3.HTTPResponse(
-        BytesIO(data), response.headers, response.status, decode_content=False
-    )
+    whole = BytesIO(_plain(bytes(data), response, most))
+    return urllib3.HTTPResponse(whole, response.headers, response.status, decode_content=False)
+
+
+def _plain(data: bytes, response: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    if response.headers.get("Content-Encoding", "").lower() not in ("gzip", "x-gzip", "deflate"):
+        return data
+    with suppress(zlib.error):  # what it is then, its reader says
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(data, most + 1)
+    return data
 
 
 def _timeout(method: str) -> urllib3.Timeout:

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urljoin, urlsplit
@@ -139,7 +140,8 @@ class Hub:
             response = self._once(source, url, headers or {})
             if response.status not in _REDIRECTS:
                 break
-            small(response, _REFUSAL)
+            with suppress(HTTPError):  # its body is not wanted
+                small(response, _REFUSAL)
             url = _joined(source, url, response.headers.get("Location", ""))
         if response.status in (200, 206):
             return response

@@ -54,4 +54,4 @@ def in_parallel(
         if stop:
             stop.set()
         pool.shutdown(wait=waits, cancel_futures=True)
-        wait(futures, timeout=_GRACE)
+        wait([one for one in futures if not one.cancelled()], timeout=_GRACE)

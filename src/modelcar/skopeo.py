@@ -12,31 +12,39 @@ from modelcar.errors import MirrorError
 from modelcar.oci.reference import DigestReference, Reference, TagReference
 from modelcar.retries import ATTEMPTS, backoff
 from modelcar.skopeo_copy import compare, copy_arguments, location, verify_tls
-from modelcar.skopeo_process import skopeo
+from modelcar.skopeo_process import SILENT, skopeo
 from modelcar.trust import CA_VARIABLE, ca_files
 from modelcar.values import Digest, ImageDigest
 
 # skopeo before 1.19 retries none of 500 to 504, whatever --retry-times says.
-_TRANSIENT: Final = re.compile(
+_FAULT: Final = (
     r"\b50[0234]\b|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out"
-    r"|Too Many Requests|connection re(?:set|fused)|\bEOF\b|broken pipe"
-    r"|i/o timeout|TLS handshake timeout",
-    re.IGNORECASE,
+    r"|Too ?Many ?Requests|blob upload (?:unknown|invalid)"
 )
+_NETWORK: Final = (
+    r"connection re(?:set|fused)|\bEOF\b|broken pipe|i/o timeout|timed out|handshake timeout"
+    r"|deadline exceeded|Client\.Timeout|no route to host|unreachable|GOAWAY|server misbehaving"
+    r"|temporary failure"
+)
+_TRANSIENT: Final = re.compile(f"{_FAULT}|{_NETWORK}", re.IGNORECASE)
 _CAUSES: Final = (
+    (SILENT, "look at the log of the OCI registry that is silent, and at the network"),
     (
         r"unauthorized|authentication required|denied",
         "log in to both sides in one auth file: `skopeo login --authfile`",
     ),
     (r"manifest unknown|name unknown|not found", "check the source's repository and digest"),
     (r"x509|certificate", f"name the CA's file in {CA_VARIABLE}"),
+    (_FAULT, "the OCI registry has a fault: try again, or look at its log"),
     (
-        r"no such host|dial tcp|connection re|\bEOF\b|timeout|broken pipe",
+        rf"no such host|dial tcp|{_NETWORK}",
         "check the host name, the network and the proxy settings",
     ),
     (r"no space left", "free space on the destination"),
-    (r"digest|checksum", "a registry or a proxy changes bytes: mirror again, or look at its log"),
-    (_TRANSIENT.pattern, "the registry has a fault: try again, or look at its log"),
+    (
+        r"did not match|digest mismatch|invalid checksum|digest.invalid",
+        "a registry or a proxy changes bytes: mirror again, or look at its log",
+    ),
 )
 log = logging.getLogger(__name__)
 
@@ -74,7 +82,7 @@ def run(arguments: Sequence[str]) -> str:
 def explain(arguments: Sequence[str], code: int, stderr: str) -> MirrorError:
     """Return the one error of a failed run: skopeo's last words, and what to do. Pure."""
     remedies = (remedy for cause, remedy in _CAUSES if re.search(cause, stderr, re.IGNORECASE))
-    what = f"skopeo {arguments[0]} to {arguments[-1]}"
+    what = f"skopeo {arguments[0]} of {arguments[-2]} to {arguments[-1]}"
     why = f"exit {code}, {_last(stderr)}"
     return MirrorError(what, why, next(remedies, "look at its message above"))
 

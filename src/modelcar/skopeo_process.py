@@ -20,6 +20,7 @@ _NOT_ITS_OWN: Final = frozenset(
         *("MODELCAR_ENDPOINT_TOKEN", "KFP_EXISTING_TOKEN", "QUAY_PASSWORD"),
     }
 )
+SILENT: Final = "no byte moved"
 _LEAST: Final = 1024
 """Bytes that show life: a program that only waits still moves a few between its threads."""
 _LOOKS: Final = 20
@@ -30,7 +31,7 @@ _LINUX: Final = sys.platform == "linux"
 def skopeo(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run skopeo once, and return its exit code and output.
 
-    One that moves no byte for `connections.STORE` seconds is killed, where the system tells
+    One that moves no byte for `connections.MIRROR` seconds is killed, where the system tells
     (Linux), and its error says so: skopeo itself waits for a silent registry without end. Raises
     MirrorError where it is not installed.
     """
@@ -59,7 +60,7 @@ def _awaited(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]
     moved, silent = 0, 0
     while True:
         try:
-            output, errors = process.communicate(timeout=connections.STORE / _LOOKS)
+            output, errors = process.communicate(timeout=connections.MIRROR / _LOOKS)
             return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
         except subprocess.TimeoutExpired:
             now = _moved(process.pid)
@@ -68,7 +69,7 @@ def _awaited(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]
             if silent >= _LOOKS:
                 process.kill()
                 _, errors = process.communicate()
-                why = f"no byte moved for {connections.STORE:g} s: i/o timeout"
+                why = f"{SILENT} for {connections.MIRROR:g} s"
                 return subprocess.CompletedProcess(process.args, 1, "", f"{errors}\n{why}")
 
 
@@ -85,5 +86,11 @@ def _ends_with_us() -> Callable[[], object] | None:
     """Return what has the child killed with this process: an orphan could write the tag later."""
     if not _LINUX:
         return None
-    libc = ctypes.CDLL(None)  # before the fork, where it is safe
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc, ours = ctypes.CDLL(None), os.getpid()  # before the fork, where it is safe
+
+    def ask() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != ours:  # it died before
+            os._exit(1)
+
+    return ask

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,7 +14,13 @@ from modelcar.errors import Stopped
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Have SIGTERM raise Stopped meanwhile, so that what was begun is put away."""
+    """Have SIGTERM raise Stopped meanwhile, so that what was begun is put away.
+
+    Only the main thread can; elsewhere nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         yield

@@ -158,9 +158,14 @@ def _sweep(folder: Path) -> None:
     """Remove what killed runs left and none went on with: the volume is not to fill with it."""
     for left in folder.iterdir():
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _KEPT and (part := _locked(left)):
-                left.unlink()
-                part.close()
+            if _is_old(left.stat()) and (part := _locked(left)):
+                with part:
+                    if _is_old(os.fstat(part.fileno())):
+                        left.unlink()
+
+
+def _is_old(stat: os.stat_result) -> bool:
+    return time.time() - stat.st_mtime > _KEPT
 
 
 def _locked(path: Path) -> FileIO | None:

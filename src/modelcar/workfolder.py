@@ -46,7 +46,11 @@ class WorkFolder:
 
     def inside(self, path: Path) -> Path:
         """Return `path`; raise SourceError where a link on its way leads out of the work folder."""
-        if not path.parent.resolve().is_relative_to(self.root.resolve()):
+        try:
+            leads_out = not path.parent.resolve().is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError):  # in circles
+            leads_out = True
+        if leads_out:
             why = f"{path.parent} leads out of it"
             raise SourceError(f"work folder {self.root}", why, "remove that link")
         return path

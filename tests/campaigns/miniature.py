@@ -12,7 +12,7 @@ from typing import Final
 KIB: Final = 1024
 SCALED: Final[Mapping[str, Mapping[str, float]]] = {
     "modelcar.retries": {"PAUSE": 0.01},
-    "modelcar.connections": {"REACH": 3.0, "ANSWER": 3.0, "STORE": 4.0},
+    "modelcar.connections": {"REACH": 3.0, "ANSWER": 3.0, "STORE": 4.0, "MIRROR": 6.0},
     "modelcar.listing": {"LARGE": 256 * KIB},
     "modelcar.weights": {"LARGE": 256 * KIB},
     "modelcar.oci.content": {"_SMALL": 64 * KIB},

@@ -157,7 +157,7 @@ FIELDS: dict[str, tuple[dict[str, Change], str]] = {
                 Response(200, {"Content-Encoding": "gzip"}, Bytes(gzip.compress(bytes(1 << 29))))
             )
         },
-        "no answer of a Hub",
+        "more than 67108864 bytes",
     ),
     "redirect-to-a-file": (
         {"/revision/": always(Response(302, {"Location": "file:///etc/passwd"}))},
@@ -322,6 +322,12 @@ def only_part(content_range: str) -> Change:
     return change
 
 
+def with_a_broken_body(request: Request, answered: Response) -> Response:
+    """Give a redirect a body, as the real Hub does, which breaks off."""
+    broken = replace(answered, content=Bytes(b"x" * 1300), cut_after=5)
+    return broken if answered.status == 302 else answered
+
+
 OTHER = safetensors(6000, fill=7)
 TRANSFERS: dict[str, tuple[dict[str, Change], str]] = {
     "other-bytes": ({"model.safetensors": always(Response(content=Bytes(OTHER)))}, "its sha256 is"),
@@ -332,6 +338,7 @@ TRANSFERS: dict[str, tuple[dict[str, Change], str]] = {
         "",
     ),
     "range-that-is-none": ({"GET /cdn/": only_part("bytes ²-³/x")}, ""),
+    "redirect-whose-body-breaks": ({"/resolve/": with_a_broken_body}, ""),
     "redirect-loop": (
         {"GET /cdn/": reworded(Location="/cdn/x"), "/cdn/x": always(Response(302))},
         "",

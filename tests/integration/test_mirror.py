@@ -151,7 +151,7 @@ def test_whoever_may_not_push_is_told_to_log_in(tmp_path: Path, image: DigestRef
         refusal = modelcar(tmp_path, "mirror", str(image), f"{closed.host}/a:1")
     refused(
         refusal,
-        f"skopeo copy to docker://{closed.host}/a:1: exit 1",
+        f" to docker://{closed.host}/a:1: exit 1",
         "log in to both sides in one auth file: `skopeo login --authfile`",
     )
     assert "try 2" not in refusal.stderr

@@ -30,14 +30,16 @@ def address(server: socket.socket) -> str:
 def test_a_silent_oci_registry_is_given_up(
     silent: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelcar.connections.STORE", 0.5)
-    monkeypatch.setattr("modelcar.retries.PAUSE", 0.001)
+    monkeypatch.setattr("modelcar.connections.MIRROR", 0.5)
     host = address(silent)
     with pytest.raises(MirrorError) as caught:
         skopeo.mirror(parse_image(f"{host}/{SOURCE}"), parse_tag(f"{host}/mirror/image:1"))
-    assert caught.value.what == f"skopeo copy to docker://{host}/mirror/image:1"
+    places = f"docker://{host}/{SOURCE} to docker://{host}/mirror/image:1"
+    assert caught.value.what == f"skopeo copy of {places}"
     assert "no byte moved for 0.5 s" in caught.value.why
-    assert caught.value.remedy == "check the host name, the network and the proxy settings"
+    assert caught.value.remedy == (
+        "look at the log of the OCI registry that is silent, and at the network"
+    )
 
 
 def test_skopeo_does_not_outlive_who_started_it(silent: socket.socket) -> None:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import certifi
 import pytest
 import yaml
 
@@ -7,7 +8,7 @@ from modelcar import cluster
 from modelcar.errors import DeployError
 
 # Any certificate will do for a file that is only read: none is verified here.
-CA = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
+CA = Path(certifi.where()).read_text(encoding="utf-8")
 
 
 def kubeconfig(folder: Path, namespace: str = "ml") -> str:
@@ -107,3 +108,9 @@ def test_a_kubeconfig_that_is_no_yaml_is_told(laptop: Path, tmp_path: Path) -> N
 def test_the_default_namespace_is_never_assumed(tmp_path: Path, laptop: Path) -> None:
     with pytest.raises(DeployError, match="names none; name one with --namespace"):
         cluster.namespace("", kubeconfig(tmp_path, namespace=""), service_account=laptop)
+
+
+def test_a_ca_file_that_is_none_is_named(pod: Path) -> None:
+    (pod / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
+    with pytest.raises(DeployError, match=r"CA file .*ca\.crt: .*name its CA's file"):
+        cluster.connect(service_account=pod)

@@ -133,7 +133,7 @@ def test_a_failure_has_skopeos_last_words_and_a_remedy(stderr: str, remedy: str)
     error = skopeo.explain(
         ["copy", "--all", "docker://a", "docker://b"], 1, f"progress\n{stderr}\n"
     )
-    assert error.what == "skopeo copy to docker://b"
+    assert error.what == "skopeo copy of docker://a to docker://b"
     words = stderr.partition('msg="')[2].removesuffix('"') or "progress"
     assert error.why == f"exit 1, {words}"
     assert remedy in error.remedy
@@ -145,7 +145,7 @@ def test_a_silent_failure_says_that_it_was_silent() -> None:
 
 def test_skopeo_itself_refuses_a_source_that_is_not_there(tmp_path: Path) -> None:
     source = DigestReference(Layout(tmp_path / "absent"), DIGEST, "1.0")
-    with pytest.raises(MirrorError, match=r"skopeo copy to oci:.*: exit \d+, .*no such file"):
+    with pytest.raises(MirrorError, match=r"skopeo copy of .* to oci:.*: exit \d+, .*no such file"):
         skopeo.mirror(source, TagReference(Layout(tmp_path / "copy"), "1.0"))
 
 

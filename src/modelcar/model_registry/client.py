@@ -24,7 +24,7 @@ from modelcar.model_registry.connection import Connection
 
 Call = Callable[..., Awaitable[Any]]
 VERSIONS: Final = ("v1", "v1alpha3")
-_MOST: Final = 8 << 20
+_MOST: Final = 32 << 20
 """Bytes of an answer; a page has a hundred items."""
 _PAGES: Final = 1000
 _GENERATED: Final = "v1alpha3"

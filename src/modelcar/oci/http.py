@@ -138,16 +138,18 @@ class Session:
 
     def joined(self, base: str, place: str) -> str:
         """Return the address that an answer names; raise OciRegistryError."""
+        what = f"answer of OCI registry {self.repository.host}"
         try:
             url = urljoin(base, place)
-            scheme, *_ = _origin(url)
-            fit = ("https",) if base.startswith("https:") else ("http", "https")
-            if not place or scheme not in fit:
+            scheme, host, _ = _origin(url)
+            if not place or scheme not in ("http", "https"):
                 raise ValueError(place)
         except ValueError as error:
-            what = f"answer of OCI registry {self.repository.host}"
-            why = "it names no place to go on, or one of plain HTTP"
+            why = "it names no place to go on"
             raise OciRegistryError(what, why, "look at its log") from error
+        if base.startswith("https:") and scheme == "http":
+            why = f"it sends on to plain HTTP at {host}"
+            raise OciRegistryError(what, why, "have its proxy send X-Forwarded-Proto: https")
         return url
 
     def _once(
@@ -340,4 +342,4 @@ def _remedy(repository: Repository, response: Response) -> str:
             return "the registry has a fault: try again, or look at its log"
         case status if status >= 300 and "Location" in response.headers:
             return "name the host that it sends on to"
-    return ""
+    return "run it again, or look at the registry's log"

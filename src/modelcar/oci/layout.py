@@ -162,12 +162,16 @@ def _media_type(content: bytes) -> str:
         raise ImageError("blob of an OCI layout", why, remedy) from error
 
 
-def _tag(entry: dict[str, Any]) -> str | None:
+def _name(entry: dict[str, Any]) -> Any:
     noted = entry.get("annotations")
-    name = noted.get(_NAME) if isinstance(noted, dict) else None
-    return name if is_tag(name) else None
+    return noted.get(_NAME) if isinstance(noted, dict) else None
+
+
+def _tag(entry: dict[str, Any]) -> str | None:
+    name = _name(entry)
+    return name if is_tag(name) else None  # other tools write whole references
 
 
 def _same(entry: dict[str, Any], other: dict[str, Any]) -> bool:
-    tags = [_tag(e) for e in (entry, other)]
+    tags = [_name(e) for e in (entry, other)]
     return tags[0] == tags[1] and (tags[1] is not None or entry["digest"] == other["digest"])
