@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from modelcar import safe_json
 from modelcar.errors import VerificationError
 
 _MAX_HEADER, _MAX = 100_000_000, 2**64 - 1
@@ -87,6 +88,7 @@ def _parse(text: str) -> dict[str, Any]:
     """Return the tensors by name; a null `__metadata__` is none, as in the format's library."""
     if not text.startswith("{"):
         raise ValueError("it does not begin with '{'")
+    safe_json.hold(text)
     header: dict[str, Any] = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     metadata = header.pop("__metadata__", None)
     metadata = {} if metadata is None else metadata

@@ -1,6 +1,7 @@
 """Hostile files: in a local folder, in the work folder, in the catalog and the site file."""
 
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -241,3 +242,40 @@ def test_a_hostile_site_file_is_refused_in_lines_of_ours(
         done.refused_in_lines(part, code=2)
     else:
         done.well()
+
+
+def million(entry: bytes) -> bytes:
+    """Return the fields of an object, none of which is another's."""
+    return b",".join(b'"%x":%s' % (number, entry) for number in range(1_000_000))
+
+
+HEADERS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "of-99-mib-of-blanks": (lambda: b"{}" + b" " * 99_000_000, ""),
+    "of-a-million-tensors": (
+        lambda: b"{%s}" % million(b'{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'),
+        "more than 2000000 values",
+    ),
+    "of-a-million-objects": (lambda: b"{%s}" % million(b"{}"), "has the unknown dtype"),
+    "of-a-million-texts": (lambda: b'{"__metadata__":{%s}}' % million(b'""'), ""),
+    "of-letters-that-take-four-bytes": (
+        lambda: b'{"__metadata__":{"a":"%s"}}' % ("\U0001f4a5".encode() * 24_000_000),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "part"), cases(HEADERS, 1))
+def test_a_header_of_100_megabytes_takes_no_more_memory_than_a_pod_has(
+    tmp_path: Path, header: Callable[[], bytes], part: str
+) -> None:
+    head = header()
+    weights = len(head).to_bytes(8, "little") + head
+    folder = write(tmp_path / "model", {**FILES, "model.safetensors": weights})
+    place = ["--to", "oci:image:1", "--base", "scratch"]
+    done = modelcar(tmp_path, "build", f"file://{folder}", *place)
+    shutil.rmtree(folder)
+    shutil.rmtree(tmp_path / "image", ignore_errors=True)
+    if part:
+        done.refused(part, memory=512)
+    else:
+        done.well(512)

@@ -136,7 +136,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Path]:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("changes", cases(ANSWERS, 4))
+@pytest.mark.parametrize("changes", cases(ANSWERS, 3))
 def test_an_answer_that_is_none_of_a_model_registry_ends_in_one_line(
     tmp_path: Path, built: tuple[str, str, Path], verb: str, changes: dict[str, Change]
 ) -> None:

@@ -25,7 +25,7 @@ from modelcar.workfolder import KnownLayers
 from tests.campaigns.extent import examples
 from tests.campaigns.test_parsers_json import HEX, MANIFEST_JSON, mutations, values
 
-tried = settings(max_examples=examples(100, 1000), print_blob=True, deadline=None)
+tried = settings(max_examples=examples(60, 1000), print_blob=True, deadline=None)
 ENTRY = {
     "name": "x",
     "source": "hf://org/x",

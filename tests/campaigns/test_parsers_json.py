@@ -47,7 +47,7 @@ from modelcar.values import (
 from modelcar.weights import choose
 from tests.campaigns.extent import examples
 
-PART, WHOLE = 100, 1000
+PART, WHOLE = 60, 1000
 HEX, COMMIT = "a" * 64, "c" * 40
 LEAVES = st.one_of(
     st.none(),
@@ -281,7 +281,7 @@ def test_a_record_is_sound_or_refused_and_is_left_with_the_pod(told: Any) -> Non
     assert termination.read(json.dumps(told)) == (record,)
 
 
-@settings(max_examples=examples(25, 300), print_blob=True, deadline=None)
+@settings(max_examples=examples(15, 300), print_blob=True, deadline=None)
 @given(
     st.lists(
         st.sampled_from(sorted(RESULTS)).flatmap(

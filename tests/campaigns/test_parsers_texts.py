@@ -154,7 +154,7 @@ def hold(parser: Parser, text: str) -> None:
 
 
 @pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
-@settings(max_examples=examples(60, 500), print_blob=True, deadline=None)
+@settings(max_examples=examples(30, 500), print_blob=True, deadline=None)
 @given(text=texts)
 def test_a_text_gives_a_value_or_an_error_of_ours(parser: Parser, text: str) -> None:
     hold(parser, text)
@@ -168,13 +168,13 @@ def test_a_strange_number_gives_a_value_or_an_error_of_ours(parser: Parser, numb
 
 
 @pytest.mark.parametrize("parser", HEADERS.values(), ids=HEADERS)
-@settings(max_examples=examples(60, 500), print_blob=True, deadline=None)
+@settings(max_examples=examples(30, 500), print_blob=True, deadline=None)
 @given(text=headers)
 def test_a_header_gives_a_value_or_an_error_of_ours(parser: Parser, text: str) -> None:
     hold(parser, text)
 
 
-@settings(max_examples=examples(60, 500), print_blob=True, deadline=None)
+@settings(max_examples=examples(30, 500), print_blob=True, deadline=None)
 @given(texts)
 def test_what_is_shown_cannot_steer_a_terminal_and_can_be_written(text: str) -> None:
     shown = wording.shown(text)
@@ -183,7 +183,7 @@ def test_what_is_shown_cannot_steer_a_terminal_and_can_be_written(text: str) -> 
     shown.encode()
 
 
-@settings(max_examples=examples(60, 500), print_blob=True, deadline=None)
+@settings(max_examples=examples(30, 500), print_blob=True, deadline=None)
 @given(texts)
 def test_a_source_and_a_reference_are_read_back_as_they_were(text: str) -> None:
     for parse in (ModelSource.parse, reference.parse_tag, reference.parse_image):
@@ -196,7 +196,7 @@ def test_a_source_and_a_reference_are_read_back_as_they_were(text: str) -> None:
         assert str(getattr(back, "location", back)) == str(getattr(found, "location", found))
 
 
-@settings(max_examples=examples(60, 500), print_blob=True, deadline=None)
+@settings(max_examples=examples(30, 500), print_blob=True, deadline=None)
 @given(texts)
 def test_a_site_s_fields_are_texts_that_are_taken_or_refused(text: str) -> None:
     for check in (site._place, site._url, site._hub, site._image, site._base, site._dns, site._pvc):
