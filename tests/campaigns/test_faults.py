@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Final
@@ -18,6 +18,7 @@ import pytest
 from tests.campaigns.befalling import Befalling
 from tests.campaigns.extent import seeds
 from tests.campaigns.figures import note
+from tests.campaigns.miniature import HURRIED
 from tests.campaigns.place import Place, Servers, nowhere, one_line, place, told
 from tests.campaigns.schedule import REQUESTS, Peer, Schedule, draw
 
@@ -60,7 +61,8 @@ def trial(servers: Servers, folder: Path, schedule: Schedule) -> Iterator[Trial]
     where = (servers, folder, f"faults/{schedule.seed}", meet)
     with place(*where, absent=absent, base_at_registry=schedule.base_at_registry) as found:
         try:
-            yield Trial(found, schedule, befalling, ended)
+            hurried = replace(found, variables={HURRIED: "1"})
+            yield Trial(hurried, schedule, befalling, ended)
         finally:
             ended.set()
 
