@@ -19,6 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, Event, NodeEvent
 
 from modelcar.errors import CatalogError
+from modelcar.wording import line
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
@@ -54,6 +55,8 @@ class Document:
         node, line, column = self.tree, 0, 0
         for part in location:
             find = node.lc.item if isinstance(node, CommentedSeq) else node.lc.value
+            if not isinstance(node, CommentedSeq) and part not in node:
+                return ""  # a key that is no text, which pydantic words in its own way
             line, column = find(part)
             node = node[part]
         match = re.match(r"[^\s,\]}]*", self.text.splitlines()[line][column:])
@@ -88,6 +91,10 @@ def parse(path: Path, text: str) -> Document:
         raise CatalogError((f"{path}: {_syntax(error)}",)) from None
     except ValueError as error:  # a scalar that looks like a date or a number and is none
         raise CatalogError((f"{path}: a value cannot be read: {error}; quote it",)) from None
+    except TypeError:  # what the parser makes of it cannot be looked up
+        raise CatalogError(
+            (f"{path}: a key is a list or a mapping; write a field's name",)
+        ) from None
     if tree is None:
         refused = refused or "it is empty; write at least its required fields"
         raise CatalogError((f"{path}: {refused}",))
@@ -139,7 +146,7 @@ def _plain(node: Any) -> Any:
 
 def _fault(detail: ErrorDetails, document: Document, schema: type[Strict]) -> str:
     location = detail["loc"]
-    return f"{_dotted(location)}: {_worded(detail, document, schema)}"
+    return f"{line(_dotted(location), 200)}: {_worded(detail, document, schema)}"
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
@@ -155,7 +162,8 @@ def _worded(detail: ErrorDetails, document: Document, schema: type[Strict]) -> s
         case "extra_forbidden":
             return _unknown(location, schema)
         case "value_error":
-            return str(detail["ctx"]["error"])
+            text = str(detail["ctx"]["error"])
+            return text if len(text) <= 500 else f"{text[:499]}…"
         case "string_type":
             return _not_text(value, location, document)
         case "int_type" | "int_from_float":
@@ -188,7 +196,7 @@ def _not_text(value: object, location: tuple[int | str, ...], document: Document
     if location[-1] == "[key]":
         key = show(value) if isinstance(value, int) else str(value)[:80]
         return f'the key {key} is not text; quote it: "{key}"'
-    text = document.written(location)[:80]
+    text = document.written(location)[:80] or show(value)
     return f'{text} is not text to YAML; quote it: "{text}"'
 
 

@@ -181,6 +181,7 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "key-that-steers-the-terminal": (b'"\\x1b[2J\\nmodelcar: fine": 1\n', "unknown field"),
     "key-that-is-a-list": (b"[a, b]: 1\n", "x.yaml"),
     "key-that-is-a-mapping": (b"{a: b}: 1\n", "x.yaml"),
+    "key-that-is-a-list-of-lists": (b"? - - \n", "a key is a list"),
     "key-that-is-null": (b"~: 1\n", "x.yaml"),
     "key-that-is-a-number": (b"5: 1\n", "x.yaml"),
     "utf-16": (MODEL.encode("utf-16"), "not UTF-8"),

@@ -29,7 +29,9 @@ class Connection:
     """Seconds for one request."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", _base_url(self.url))
+        given = self.url
+        object.__setattr__(self, "url", "")  # one that is refused may hold a password
+        object.__setattr__(self, "url", _base_url(given))
         object.__setattr__(self, "token", self.token.strip())
         if not trust.is_token(self.token):
             why = "it holds a line break, a blank or a letter that no token has"
