@@ -2,13 +2,11 @@
 
 import http.client
 import http.server
-import socket
-import struct
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
+
+from tests.servers.loopback import LoopbackServer
 
 BLOCK: Final = 32 * 1024
 _OWN: Final = frozenset(("connection", "content-length", "transfer-encoding", "keep-alive"))
@@ -46,7 +44,7 @@ class Passage:
         return length
 
 
-class StreamingProxy:
+class StreamingProxy(LoopbackServer):
     """Forward to the plain server at `upstream`, as a context manager; `host` leads through here.
 
     `meet` gives what becomes of each request; `event` is called at each step that could be the
@@ -60,65 +58,16 @@ class StreamingProxy:
         event: Callable[[], object] = lambda: None,
         port: int = 0,
     ) -> None:
+        self.handler = _Handler
+        super().__init__(port=port)
         self.upstream, self.meet, self.event = upstream, meet, event
-        self.ended = threading.Event()
-        self._server = _Server(self, port)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.ended.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.hang_up()
-        self._server.server_close()
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = False
-    request_queue_size = 64
-
-    def __init__(self, owner: StreamingProxy, port: int) -> None:
-        self.owner = owner
-        self._open: set[socket.socket] = set()
-        self.reset: set[socket.socket] = set()
-        """Those that end as with a peer that died: by RST, without a word before."""
-        super().__init__(("127.0.0.1", port), _Handler)
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        connection, address = super().get_request()
-        self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        if request not in self.reset:
-            super().shutdown_request(request)
-            return
-        self.reset.discard(request)
-        with suppress(OSError):
-            request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_request(request)
-
-    def hang_up(self) -> None:
-        for connection in tuple(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.host = self.url.partition("://")[2]
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
+    server: Any
 
     def handle(self) -> None:
         with suppress(ConnectionError):

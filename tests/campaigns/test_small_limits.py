@@ -81,15 +81,16 @@ def test_a_read_only_volume_is_named(
 @pytest.mark.parametrize("seed", seeds(2, 20))
 def test_a_quota_that_ends_is_named(seed: int, servers: Servers, tmp_path: Path) -> None:
     """Have the kernel answer EDQUOT to a write in the work folder, as strace can."""
-    journals = [f"{tmp_path}/work/.modelcar/{name}.jsonl" for name in ("files", "layers", "images")]
+    work = tmp_path / "work"
+    journals = [work / ".modelcar" / f"{name}.jsonl" for name in ("files", "layers", "images")]
     at = random.Random(seed).randrange(1, 4)
     inject = ["-e", "trace=write", "-e", f"inject=write:error=EDQUOT:when={at}+"]
-    paths = [word for path in journals for word in ("-P", path)]
+    paths = [word for path in journals for word in ("-P", str(path))]
     before = _strace(tmp_path, *inject, *paths)
     with placed(servers, tmp_path, f"{seed}/quota") as found:
         first = replace(found, program=(*before, *MINIATURE)).run("--keep-files")
         line = one_line(first)
-        assert f"{tmp_path}/work" in line
+        assert str(work) in line
         assert "Disk quota exceeded" in line
         found.hold(told(found.run("--keep-files"))["digest"])
     note("quota", seed, code=first.returncode)

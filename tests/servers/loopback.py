@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import ssl
+import struct
 import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -149,6 +150,9 @@ class LoopbackServer:
     `tls` names a certificate and its key, in PEM.
     """
 
+    handler: "type[http.server.BaseHTTPRequestHandler]"
+    """What reads the requests of one connection."""
+
     def __init__(self, *, port: int = 0, tls: tuple[Path, Path] | None = None) -> None:
         self.requests: list[Seen] = []
         self._failures: list[_Failure] = []
@@ -214,7 +218,9 @@ class _Server(http.server.ThreadingHTTPServer):
         if tls:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(*tls)
-        super().__init__(("127.0.0.1", port), _Handler)
+        self.reset: set[Any] = set()
+        """Connections that end as with a peer that died: by RST, without a word before."""
+        super().__init__(("127.0.0.1", port), owner.handler)
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
@@ -229,7 +235,13 @@ class _Server(http.server.ThreadingHTTPServer):
 
     def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
-        super().shutdown_request(request)
+        if request not in self.reset:
+            super().shutdown_request(request)
+            return
+        self.reset.discard(request)
+        with contextlib.suppress(OSError):
+            request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_request(request)
 
     def hang_up(self) -> None:
         """End the connections that clients keep alive, so that their threads end."""
@@ -299,3 +311,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep quiet: `requests` says what was asked."""
+
+
+LoopbackServer.handler = _Handler
