@@ -26,6 +26,8 @@ Call = Callable[..., Awaitable[Any]]
 VERSIONS: Final = ("v1", "v1alpha3")
 _MOST: Final = 32 << 20
 """Bytes of an answer; a page has a hundred items."""
+_TOLD: Final = 1 << 16
+"""Bytes that are read of a refusal; what it says is shown on one line."""
 _PAGES: Final = 1000
 _GENERATED: Final = "v1alpha3"
 
@@ -116,12 +118,12 @@ async def page(call: Call, *key: str, **query: Any) -> dict[str, Any]:
 
 async def _body(response: Any) -> bytes:
     """Return what is answered, an error's perhaps not to its end; raise ValueError for too much."""
-    data = bytearray()
+    data, good = bytearray(), response.status < 300
     async for block in response.content.iter_chunked(1 << 16):
         data += block
-        if len(data) > _MOST:
+        if len(data) > (_MOST if good else _TOLD):
             response.close()
-            if response.status < 300:
+            if good:
                 raise ValueError(f"it has more than {_MOST} bytes")
             break
     return bytes(data)
