@@ -7,11 +7,12 @@ IMAGE ?= localhost/modelcar:$(VERSION)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup demo test campaign check fmt compile manifests image constraints bench clean
+.PHONY: help setup demo test campaign check fmt compile schemas manifests pages docs docs-serve image constraints bench clean
 
 help:  ## Show what can be made.
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready  ## Make .venv with everything pinned, and install what the demo needs.
 
@@ -36,13 +37,16 @@ campaign: setup  ## Try to break the main job (an hour), and write docs/reliabil
 	@CAMPAIGN=full $(BIN)/python -m pytest -n 2 --dist load tests/campaigns
 	@$(BIN)/python -m tests.campaigns.page
 
-check: setup  ## Lint, types, formatting, and whether compiled/ is what the sources give.
+check: setup  ## Lint, types, formatting, and whether what is generated is what the sources give.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/modelcar check
+	$(BIN)/python -m scripts.schemas --check
 	$(BIN)/python -m scripts.compile --check
 	$(BIN)/python -m scripts.manifests --check
+	$(BIN)/python -m scripts.docs --check
+	@site=$$(mktemp -d); trap 'rm -rf "$$site"' EXIT; $(BIN)/mkdocs build --strict --site-dir "$$site"
 
 fmt: setup  ## Format and mend what can be mended.
 	$(BIN)/ruff check --fix .
@@ -51,8 +55,21 @@ fmt: setup  ## Format and mend what can be mended.
 compile: setup  ## Write compiled/ anew.
 	$(BIN)/python -m scripts.compile
 
+schemas: setup  ## Write the JSON Schemas of catalog and site files anew.
+	$(BIN)/python -m scripts.schemas
+
 manifests: setup  ## Write manifests/ and docs/rights.md anew.
 	$(BIN)/python -m scripts.manifests
+
+pages: setup  ## Write the pages and pictures of docs/ anew that are made from the sources.
+	$(BIN)/python -m scripts.docs
+
+docs: setup  ## Build docs/ as a site in site/, and check its links.
+	$(BIN)/python -m scripts.docs --check
+	$(BIN)/mkdocs build --strict
+
+docs-serve: setup  ## Show docs/ as a site on loopback, and follow what changes.
+	$(BIN)/mkdocs serve
 
 image:  ## Build the runtime image as IMAGE, with podman or buildah.
 	@builder=$$(command -v podman || command -v buildah) || { \
@@ -70,5 +87,5 @@ bench: setup  ## Measure beside the peers (minutes), and write benchmarks/result
 	@$(BIN)/python -m benchmarks.run
 
 clean:  ## Remove what the demo and the tests left.
-	rm -rf .demo .bench .campaign .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf site .demo .bench .campaign .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/modelcar-tests"

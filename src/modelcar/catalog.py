@@ -61,7 +61,8 @@ def check(paths: Sequence[Path]) -> None:
 def pin(path: Path, commit: str) -> None:
     """Write `commit` into a catalog file and leave every other byte as it stands.
 
-    Raises CatalogError where the file has faults, before and after.
+    Raises CatalogError where the file has faults, before and after; UsageError where it cannot be
+    written.
     """
     document = faults.read(path)
     _model(document)
@@ -70,8 +71,13 @@ def pin(path: Path, commit: str) -> None:
     if pinned.source.revision != commit:
         what = f"{path}: commit"
         raise UsageError(what, f"{commit!r} cannot be written there", f'write commit: "{commit}"')
-    if text != document.text:
+    if text == document.text:
+        return
+    try:
         atomic.write(path, text)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(f"writing {path}", why, "check the folder's rights and room") from error
 
 
 def _model(document: faults.Document, *, pinned: bool = True) -> Model:
@@ -90,8 +96,12 @@ def _model(document: faults.Document, *, pinned: bool = True) -> Model:
 def _no_model(model: str, folder: Path) -> str:
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     close = difflib.get_close_matches(model, known, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none'}"
+    remedy = f"did you mean {close[0]}?" if close else _else(known)
     return f"{folder / model}.yaml: no such model; {remedy}"
+
+
+def _else(known: Sequence[str]) -> str:
+    return f"known: {', '.join(known)}" if known else "`modelcar init hf://org/name` writes one"
 
 
 def _check(path: Path, names: dict[str, Path]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -45,7 +46,7 @@ class Document:
     def validate(self, schema: type[Schema]) -> Schema:
         """Return the document as `schema`; raise CatalogError with every fault."""
         try:
-            return schema.model_validate(_plain(self.tree))
+            return schema.model_validate(_plain(self.tree, schema))
         except ValidationError as error:
             faults = (_fault(detail, self, schema) for detail in error.errors(include_url=False))
             raise CatalogError(tuple(f"{self.path}: {fault}" for fault in faults)) from None
@@ -137,11 +138,24 @@ def _syntax(error: YAMLError) -> str:
     return f"{line}it is not YAML: {problem}; check indentation, quotes and brackets"
 
 
-def _plain(node: Any) -> Any:
-    """Return mappings and tuples without empty values: a field left empty takes its default."""
+def _plain(node: Any, schema: type[Strict] | None = None) -> Any:
+    """Return mappings and tuples without empty values: a field left empty takes its default.
+
+    One that the schema does not know stays, to be refused.
+    """
     if isinstance(node, Mapping):
-        return {key: _plain(value) for key, value in node.items() if value is not None}
+        fields = schema.model_fields if schema else {}
+        return {
+            key: _plain(value, _section(fields.get(key)))
+            for key, value in node.items()
+            if value is not None or (schema and key not in fields)
+        }
     return tuple(_plain(item) for item in node) if isinstance(node, list) else node
+
+
+def _section(field: FieldInfo | None) -> type[Strict] | None:
+    inner = field.annotation if field else None
+    return inner if isinstance(inner, type) and issubclass(inner, Strict) else None
 
 
 def _fault(detail: ErrorDetails, document: Document, schema: type[Strict]) -> str:
@@ -178,7 +192,7 @@ def _worded(detail: ErrorDetails, document: Document, schema: type[Strict]) -> s
             least = detail["ctx"]["ge"]
             return f"{show(value)} is too small; write {least} or more"
         case _:
-            return f"{show(value)}: {detail['msg']}; see the example files"
+            return f"{show(value)}: {detail['msg']}; see what `modelcar schema` says of it"
 
 
 def show(value: object) -> str:
@@ -215,5 +229,5 @@ def _unknown(location: tuple[int | str, ...], schema: type[Strict]) -> str:
 def _fields(schema: type[Strict], prefix: str = "") -> Iterator[str]:
     for name, info in schema.model_fields.items():
         yield prefix + name
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Strict):
-            yield from _fields(info.annotation, f"{prefix}{name}.")
+        if section := _section(info):
+            yield from _fields(section, f"{prefix}{name}.")

@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal
 
-_QUANTITY = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)([KMGTPE]i|[numkMGTPE]|[eE]\d{1,2})?")
+PATTERN = "([0-9]{1,18}(?:[.][0-9]{1,9})?)([KMGTPE]i|[numkMGTPE]|[eE][0-9]{1,2})?"
 _MEANT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgtpe])i?b?(?:yte(?:s)?)?\s*", re.IGNORECASE)
 _SMALL = {"n": -9, "u": -6, "m": -3}
 _POWERS = "kMGTPE"
@@ -11,7 +11,7 @@ _POWERS = "kMGTPE"
 
 def parse(text: str) -> Decimal | None:
     """Return the number that `text` stands for, or None where it is no quantity."""
-    match = _QUANTITY.fullmatch(text)
+    match = re.fullmatch(PATTERN, text)
     if match is None:
         return None
     number, suffix = Decimal(match[1]), match[2] or ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from modelcar import faults, images, quantity
 from modelcar.errors import ReferenceError_
@@ -14,7 +14,7 @@ from modelcar.faults import Strict, show
 from modelcar.oci import reference
 from modelcar.packing import LEAST_CHUNK, Packing
 
-_DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _place(text: str) -> str:
         raise ValueError(f"{show(text)}: {error.why}; write host/namespace") from error
     if str(found.location) != text or not isinstance(found.location, reference.Repository):
         raise ValueError(
-            f"{show(text)} names more than a place; write host/namespace, without tag or digest"
+            f"{show(text)} is not a host and a namespace; write host/namespace, without tag or digest"
         )
     return text
 
@@ -138,7 +138,7 @@ def _base(text: str) -> str:
 
 
 def _dns(text: str) -> str:
-    if text and not _DNS.fullmatch(text):
+    if text and not re.fullmatch(_DNS, text):
         raise ValueError(f"{show(text)} is not a Kubernetes name; use a-z, 0-9 and '-'")
     return text
 
@@ -155,29 +155,87 @@ def _hold_no_credentials(text: str) -> None:
         raise ValueError("it holds credentials; remove them, they are read from secrets")
 
 
+def _schema(pattern: str) -> WithJsonSchema:
+    """Say to editors what a value looks like; they may let pass what `modelcar check` refuses."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+_URL = "[Hh][Tt][Tt][Pp][Ss]?://."
+_DEFAULT = Site()
+
 Place = Annotated[str, AfterValidator(_place)]
 Image = Annotated[str, AfterValidator(_image)]
+Base = Annotated[str, AfterValidator(_base)]
+Url = Annotated[str, AfterValidator(_url), _schema(f"^$|^{_URL}")]
+HubUrl = Annotated[str, AfterValidator(_hub), _schema(f"^{_URL}")]
+Namespace = Annotated[str, AfterValidator(_dns), _schema(f"^$|^{_DNS}$")]
+Claim = Annotated[str, AfterValidator(_pvc), _schema(f"^{_DNS}$")]
+Chunk = Annotated[str, AfterValidator(_chunk), _schema(f"^$|^{quantity.PATTERN}$")]
+Size = Annotated[str, AfterValidator(_size), _schema(f"^$|^{quantity.PATTERN}$")]
 
 
 class ImagesEntry(Strict):
-    """`images:` of a site file."""
+    """The images of a run, as `host/repository@sha256:…`; each is a pinned one where left out."""
 
-    base: Annotated[str, AfterValidator(_base)] = images.BASE
-    python: Image = images.PYTHON
-    skopeo: Image = images.SKOPEO
+    base: Base = Field(
+        default=images.BASE,
+        description="Stands below the model's layers; also `oci:FOLDER:TAG` on this machine, or "
+        "`scratch` for none.",
+    )
+    python: Image = Field(default=images.PYTHON, description="Runs the pipeline's Python stages.")
+    skopeo: Image = Field(default=images.SKOPEO, description="Runs the pipeline's mirror stage.")
 
 
 class SiteFile(Strict):
-    """One site file."""
+    """What differs from one cluster to the next; a field with an empty text means none."""
 
-    oci_registry: Place = ""
-    mirror: Place = ""
-    model_registry: Annotated[str, AfterValidator(_url)] = ""
-    model_registry_ca: str = ""
-    namespace: Annotated[str, AfterValidator(_dns)] = ""
-    pvc: Annotated[str, AfterValidator(_pvc)] = Site().pvc
-    hub: Annotated[str, AfterValidator(_hub)] = Site().hub
-    images: ImagesEntry = ImagesEntry()
-    platforms: tuple[str, ...] = ()
-    chunk_size: Annotated[str, AfterValidator(_chunk)] = ""
-    max_layer_size: Annotated[str, AfterValidator(_size)] = ""
+    oci_registry: Place = Field(
+        default="",
+        description="The OCI registry that images are pushed to, as `host/namespace`; the "
+        "repository is the model's name. Empty: an OCI layout in a folder is built.",
+    )
+    mirror: Place = Field(
+        default="",
+        description="Where images are copied to by digest, as `host/namespace`; empty: nowhere.",
+    )
+    model_registry: Url = Field(
+        default="",
+        description="The URL of the Model Registry's Route; empty: nothing is registered, and what "
+        "would be is written to a file.",
+    )
+    model_registry_ca: str = Field(
+        default="",
+        description="A file of CA certificates that sign the Model Registry's, where the system's "
+        "do not.",
+    )
+    namespace: Namespace = Field(
+        default="",
+        description="The namespace that is deployed to; empty: nothing is deployed, and the "
+        "manifest is written to a file.",
+    )
+    pvc: Claim = Field(
+        default=_DEFAULT.pvc,
+        description="The persistent volume claim that the pipeline's downloads and records lie on.",
+    )
+    hub: HubUrl = Field(
+        default=_DEFAULT.hub, description="The URL of the Hub, or of a mirror that speaks its API."
+    )
+    images: ImagesEntry = Field(
+        default=ImagesEntry(),
+        description="The images of a run, where the pinned ones cannot be used.",
+    )
+    platforms: tuple[str, ...] = Field(
+        default=(),
+        description="The platforms of an index, such as `[linux/amd64, linux/arm64]`; empty: one "
+        "image for linux/amd64.",
+    )
+    chunk_size: Chunk = Field(
+        default="",
+        description="What is sent to the OCI registry in one request, such as `100Mi`, where it "
+        "stands behind a body limit; empty: a whole layer.",
+    )
+    max_layer_size: Size = Field(
+        default="",
+        description="The largest layer that the OCI registry takes, such as `20G`, held before "
+        "anything moves; empty: any.",
+    )

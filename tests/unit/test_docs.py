@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 NAMED = re.compile(r"`(test_\w+)`(?:\s+in\s+`(test_\w+\.py)`)?")
 DEFINED = re.compile(r"^def (test_\w+)", re.MULTILINE)
 
