@@ -83,11 +83,11 @@ def test_a_named_index_without_a_tag_keeps_its_images(
     [
         (
             ["--unchecked-cluster"],
-            ("no model registry is named", "; or go on without asking it: --unchecked-model-regis"),
+            ("no Model Registry is named", "; or go on without asking it: --unchecked-model-regis"),
         ),
         (
             ["--unchecked-cluster", "--model-registry", "http://127.0.0.1:1"],
-            ("model registry at http://127.0.0.1:1", "--unchecked-model-registry"),
+            ("Model Registry at http://127.0.0.1:1", "--unchecked-model-registry"),
         ),
         (
             ["--unchecked-model-registry"],
@@ -105,7 +105,7 @@ def test_who_cannot_be_asked_ends_it_before_anything_is_deleted(
     nowhere = {"KUBECONFIG": str(tmp_path / "absent")}
     done = prune(tmp_path, f"{oci_registry.host}/any", "--keep", "1", *options, **nowhere)
 
-    refused(done, *parts, code=2 if "no model registry is named" in parts[0] else 1)
+    refused(done, *parts, code=2 if "no Model Registry is named" in parts[0] else 1)
     assert len(oci_registry.asked()) == before
 
 
@@ -116,11 +116,15 @@ def namespace(kube: KubeServer) -> str:
     return name
 
 
-def serve(kube: KubeServer, namespace: str, name: str, predictor: dict[str, Any]) -> None:
-    """Create an InferenceService."""
+def serve(
+    kube: KubeServer, namespace: str, name: str, predictor: dict[str, Any], **notes: str
+) -> None:
+    """Create an InferenceService; a note is an annotation of ours."""
+    annotations = {f"modelcar-pipelines.io/{key}": text for key, text in notes.items()}
     path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
     head = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "InferenceService"}
-    body = {**head, "metadata": {"name": name}, "spec": {"predictor": predictor}}
+    metadata = {"name": name, "annotations": annotations}
+    body = {**head, "metadata": metadata, "spec": {"predictor": predictor}}
     kube.request("POST", path, body)
 
 
@@ -146,9 +150,11 @@ def test_what_inference_services_name_stays(
     tmp_path: Path, kube: KubeServer, namespace: str, place: str, build: Build
 ) -> None:
     index = build("0.1", *BOTH)
-    by_digest, by_tag, by_argument, free, newest = map(build, ("1", "2", "3", "4", "5"))
+    by_digest, by_tag, by_argument = map(build, ("1", "2", "3"))
+    before, free, newest = map(build, ("4", "5", "6"))
     path = place.partition("/")[2]
-    serve(kube, namespace, "digest", vllm(f"oci://{place}@{by_digest}"))
+    noted = {"previous-image": f"oci://{place}@{before}"}
+    serve(kube, namespace, "digest", vllm(f"oci://{place}@{by_digest}"), **noted)
     serve(kube, namespace, "tag", vllm(f"oci://oci-registry.svc:5000/{path}:2"))
     arguments = [f"--model=oci://{place}@{by_argument}"]
     container = {"name": "kserve-container", "image": "quay.example/vllm:1", "args": arguments}
@@ -160,7 +166,7 @@ def test_what_inference_services_name_stays(
     options = ("--keep", "1", "--unchecked-model-registry", "--json")
     done = prune(tmp_path, place, *options, **config)
 
-    staying = dict.fromkeys([by_digest, by_tag, by_argument, newest, index], "keep")
+    staying = dict.fromkeys([by_digest, by_tag, by_argument, before, newest, index], "keep")
     assert actions(done) == {
         free: "delete",
         **staying,

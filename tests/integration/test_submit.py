@@ -19,7 +19,7 @@ def pipelines(tmp_path: Path) -> Iterator[PipelinesPlace]:
 
 def test_a_run_is_submitted_with_all_that_model_and_site_say(pipelines: PipelinesPlace) -> None:
     pipelines.entry = {"serving": {"gpus": 2, "args": ["--chat-template", "a b"]}}
-    pipelines.site = {"mirror": "quay.io/team", "pvc": "big"}
+    pipelines.site = {"mirror": "quay.io/team", "pvc": "big", "chunk_size": "100Mi"}
     done = pipelines.submit("--json")
     found = told(done)
 
@@ -42,6 +42,7 @@ def test_a_run_is_submitted_with_all_that_model_and_site_say(pipelines: Pipeline
     assert run["display_name"].startswith("tiny-1.10-20")
     [experiment] = pipelines.server.store.all("experiments")
     assert experiment["display_name"] == "tiny"
+    assert "the pipeline does without chunk_size of the site file" in done.stderr
 
 
 def test_the_same_file_is_uploaded_once_and_a_changed_one_beside_it(

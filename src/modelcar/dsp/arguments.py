@@ -1,12 +1,19 @@
 """What a run is told: the parameters of model and site that its compiled file has."""
 
+import logging
 from collections.abc import Mapping
+from typing import Final
 
 from modelcar import pipeline_arguments
 from modelcar.dsp.compiled_file import CompiledFile
 from modelcar.errors import UsageError
 from modelcar.site import Site
 from modelcar.values import Model, ModelSource
+
+log = logging.getLogger(__name__)
+
+_HERE_ONLY: Final = ("platforms", "chunk_size", "max_layer_size")
+"""Fields of a site that no task reads."""
 
 
 def of(compiled: CompiledFile, model: Model, site: Site, **said: bool) -> dict[str, str]:
@@ -16,6 +23,7 @@ def of(compiled: CompiledFile, model: Model, site: Site, **said: bool) -> dict[s
     Raises UsageError for a base image that no pod has, and for a parameter that the file lacks.
     """
     _check_base(site.images.base)
+    _warn(site)
     switches = {name: pipeline_arguments.switch(value) for name, value in said.items()}
     usual = pipeline_arguments.of_site(Site())
     of_site = pipeline_arguments.of_site(site)
@@ -33,6 +41,12 @@ def _check_known(compiled: CompiledFile, wanted: Mapping[str, str]) -> None:
     if lost:
         why = f"it has no parameter {', '.join(lost)}: it is older than this modelcar"
         raise UsageError(f"file {compiled.path}", why, "compile it again with `make compile`")
+
+
+def _warn(site: Site) -> None:
+    unheard = [name for name in _HERE_ONLY if getattr(site, name)]
+    if unheard:
+        log.warning("the pipeline does without %s of the site file", ", ".join(unheard))
 
 
 def _check_base(base: str) -> None:

@@ -1,4 +1,4 @@
-"""Which images the InferenceServices of a cluster name."""
+"""Which images the InferenceServices of a cluster name: those they serve, and may go back to."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelcar import cluster, mentions
 from modelcar.mentions import Mention
+from modelcar.serving.history import previous
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, CustomObjectsApi
@@ -66,7 +67,7 @@ def _mentions(services: Iterable[Any]) -> tuple[Mention, ...]:
     return tuple(
         mentions.find(
             f"InferenceService {item['metadata']['namespace']}/{item['metadata']['name']}",
-            item.get("spec"),
+            [item.get("spec"), previous(item)[0]],
         )
         for item in services
     )
