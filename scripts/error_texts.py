@@ -15,8 +15,8 @@ _PARTS: Final = {
     "Finding": (2, 3),
     "Rule": (2, 3),
     "refusal": (0, 1),
-    "UsageError": (0,),
-    "BadParameter": (0,),
+    "click.UsageError": (0,),
+    "click.BadParameter": (0,),
     "ValueError": (0,),
     "warning": (0,),
     "error": (0,),
@@ -65,11 +65,11 @@ def _modules() -> Iterator[tuple[Path, ast.Module]]:
 def _said(path: Path, tree: ast.Module, kinds: set[str]) -> Iterator[Said]:
     outer = _bindings(tree.body)
     for function, node in _calls(tree):
-        kind = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
-        ours_ = kind in kinds and not ast.unparse(node.func).startswith("click.")
-        if ours_ or kind in _PARTS:
+        called = ast.unparse(node.func)
+        kind = called if called.startswith("click.") else called.rpartition(".")[2]
+        if kind in kinds or kind in _PARTS:
             scope = {**outer, **(_bindings(ast.walk(function)) if function else {})}
-            places = (0, 1, 2) if ours_ else _PARTS[kind]
+            places = (0, 1, 2) if kind in kinds else _PARTS[kind]
             parts = tuple(_part(node, place, scope) for place in places)
             place = f"{path.relative_to(ROOT)}:{node.lineno}"
             yield Said(place, kind, parts)
@@ -98,7 +98,8 @@ def _bindings(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
             case ast.NamedExpr(target=ast.Name(id=name), value=value):
                 found.setdefault(name, []).append(value)
             case ast.AugAssign(target=ast.Name(id=name), value=value):
-                found.setdefault(name, []).append(ast.BinOp(ast.Name("…"), ast.Add(), value))
+                before = found.setdefault(name, [ast.Name("…")])
+                before.append(ast.BinOp(before[-1], ast.Add(), value))
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
                 for one, value in zip(names, values, strict=False):
                     if isinstance(one, ast.Name):
@@ -137,8 +138,10 @@ def texts(node: ast.expr, scope: Scope, depth: int = 0) -> Iterator[str]:
         case ast.Name(id=name) if scope.get(name) and depth < 3:
             for value in scope[name]:
                 yield from texts(value, scope, depth + 1)
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="get"), args=arguments):
-            for value in (*_values(scope.get(name)), *arguments[1:]):
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="get"), args=given) if (
+            values := _values(scope.get(name))
+        ):
+            for value in (*values, *given[1:]):
                 yield from texts(value, scope, depth + 1)
         case ast.Subscript(value=ast.Name(id=name)) if values := _values(scope.get(name)):
             for value in values:

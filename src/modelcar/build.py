@@ -4,16 +4,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modelcar import plan
+from modelcar import outcome, plan
 from modelcar.hub import Hub
 from modelcar.oci.reference import TagReference
 from modelcar.oci.store import open_store
 from modelcar.packing import DEFAULT, Packing
 from modelcar.prepare import prepare
-from modelcar.progress import Progress
 from modelcar.push import push
 from modelcar.supply import Supply
 from modelcar.values import BuiltImage, Digest, Model
+from modelcar.view import Lines, Recorder, View
 from modelcar.workfolder import WorkFolder
 
 
@@ -23,7 +23,7 @@ def build(
     work: WorkFolder,
     hub: Hub,
     packing: Packing = DEFAULT,
-    progress: Progress | None = None,
+    view: View | None = None,
     named: Sequence[Digest] = (),
 ) -> BuiltImage:
     """Plan, push the image, and return its digest.
@@ -32,8 +32,15 @@ def build(
     SourceError, VerificationError or ImageError.
     """
     began = time.monotonic()
-    made = prepare(model, work, hub, open_store(target.location), packing, named)
+    shown = view or Lines()
+    recorder = Recorder(shown)
+    with recorder.stage("plan") as stage:
+        made = prepare(model, work, hub, open_store(target.location), packing, named)
+        stage.done(made, outcome.plan(made))
     plan.warn(made)
     supply = Supply(made.source.at(made.commit), work, hub, keep=bool(packing.keep))
-    built = push(made, target, work, supply, packing, progress)
+    with recorder.stage("build") as stage:
+        shown.standing.build(made, str(target.location))
+        built = push(made, target, work, supply, packing, shown)
+        stage.done(built, outcome.build(built))
     return replace(built, seconds=round(time.monotonic() - began, 3))

@@ -23,7 +23,7 @@ def blocks(path: Path, start: int = 0, stop: int | None = None) -> Iterator[byte
                 start += len(block)
                 yield block
     except OSError as error:
-        raise SourceError(f"reading {path}", str(error), "check the disk and its rights") from error
+        raise SourceError(f"reading {path}", str(error), "check its rights and the disk") from error
 
 
 class Check:

@@ -1,5 +1,6 @@
 """The command line: verbs parse, call and print. Heavy modules are imported by the verb."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import click
 
 from modelcar import __version__
 from modelcar.cli_bootstrap import bootstrap
+from modelcar.cli_catalog import check, init, pin, schema
+from modelcar.cli_completion import completion, teach
 from modelcar.cli_dsp import cancel, runs, schedule, schedules, submit, unschedule
 from modelcar.cli_model_registry import archive, register, restore, versions
 from modelcar.cli_options import (
@@ -19,9 +22,10 @@ from modelcar.cli_options import (
     model_registry_options,
     show,
     show_json,
-    shown_progress,
+    shown_view,
     site_file,
     site_hub,
+    verbose,
     work_folder,
     workdir_option,
 )
@@ -43,33 +47,6 @@ def main() -> None:
 
 @main.command()
 @common_options
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-def check(files: tuple[Path, ...], as_json: bool) -> None:
-    """Validate catalog and site FILES, all faults at once; else those of this folder."""
-    from modelcar import catalog
-
-    chosen = files or (*sorted(Path("models").glob("*.yaml")), *sorted(Path().glob("site*.yaml")))
-    catalog.check(chosen)
-    if as_json:
-        show_json({"files": [str(path) for path in chosen], "faults": []})
-
-
-@main.command()
-@common_options
-@click.argument("model")
-def pin(model: str, as_json: bool) -> None:
-    """Resolve the revision and write its commit into MODEL's catalog file."""
-    from modelcar import catalog
-    from modelcar.hub import Hub
-
-    path = catalog.path_of(model)
-    commit = Hub().listing(catalog.load(path, pinned=False).source).commit
-    catalog.pin(path, commit)
-    show(commit, {"file": str(path), "commit": commit}, as_json)
-
-
-@main.command()
-@common_options
 @model_options
 @click.option("--to", "target", metavar="REF", help=f"Compare with this target: {REFERENCE}.")
 @reuse_options
@@ -84,23 +61,24 @@ def plan(
     **selection: Any,
 ) -> None:
     """Show what MODEL's image would hold and what would move; no weight byte moves."""
-    from modelcar import cli_json, earlier_images, fitting, terminal
+    from modelcar import cli_json, earlier_images, fitting, terminal_plan
     from modelcar.hub import Hub
     from modelcar.oci.reference import parse_tag
     from modelcar.oci.store import open_store
     from modelcar.prepare import prepare
     from modelcar.values import to_json
+    from modelcar.view import Recorder
 
     store = open_store(parse_tag(target).location) if target else None
-    model = chosen_model(**selection)
-    named = earlier_images.named(connect, model.name) if target else ()
-    hub = Hub()
-    made = prepare(model, work_folder(workdir), hub, store, packing, named)
-    fit = fitting.of_plan(model, made, hub)
+    model, hub, view = chosen_model(**selection), Hub(), shown_view("plan")
+    with view, Recorder(view).stage("plan"):
+        named = earlier_images.named(connect, model.name) if target else ()
+        made = prepare(model, work_folder(workdir), hub, store, packing, named)
+        fit = fitting.of_plan(model, made, hub)
     if as_json:
         show_json({**cli_json.plan_json(made), "fit": to_json(fit)})
     else:
-        terminal.print_plan(made, fit)
+        terminal_plan.print_plan(made, fit, target or "", every=verbose())
 
 
 @main.command()
@@ -110,15 +88,23 @@ def plan(
 def download(workdir: Path | None, as_json: bool, **selection: Any) -> None:
     """Download MODEL's chosen files, verified, and print their folder."""
     from modelcar import download as stage
+    from modelcar import outcome
     from modelcar import plan as planning
     from modelcar.hub import Hub
     from modelcar.values import to_json
+    from modelcar.view import Recorder
 
-    work, hub = work_folder(workdir), Hub()
-    made = planning.make(chosen_model(**selection), work, hub)
-    planning.warn(made)
-    with shown_progress() as shown:
-        snapshot = stage.download(made, made.files, work, hub, shown)
+    work, hub, model = work_folder(workdir), Hub(), chosen_model(**selection)
+    with shown_view("plan", "download") as view:
+        recorder = Recorder(view)
+        with recorder.stage("plan") as planned:
+            made = planning.make(model, work, hub)
+            planned.done(made, outcome.chosen(made))
+        planning.warn(made)
+        with recorder.stage("download") as moved:
+            view.standing.download(made, str(work.snapshot(made.source.at(made.commit))))
+            snapshot = stage.download(made, made.files, work, hub, view)
+            moved.done(snapshot, outcome.download(snapshot))
     show(snapshot.folder, to_json(snapshot), as_json)
 
 
@@ -145,8 +131,8 @@ def build(
 
     model, reference = chosen_model(**selection), parse_tag(target)
     named = earlier_images.named(connect, model.name)
-    with shown_progress() as shown:
-        built = stage.build(model, reference, work_folder(workdir), Hub(), packing, shown, named)
+    with shown_view("plan", "build") as view:
+        built = stage.build(model, reference, work_folder(workdir), Hub(), packing, view, named)
     show(str(built.image), cli_json.build_json(built), as_json)
 
 
@@ -158,10 +144,13 @@ def mirror(source: str, destination: str, as_json: bool) -> None:
     """Copy the image SOURCE to DESTINATION with skopeo, under the same digest."""
     from modelcar import skopeo
     from modelcar.oci.reference import DigestReference, parse, parse_tag
+    from modelcar.view import Recorder
 
     origin = parse(source)
     tag = origin.digest.short if isinstance(origin, DigestReference) else origin.tag
-    image = skopeo.mirror(origin, parse_tag(destination, tag))
+    place, view = parse_tag(destination, tag), shown_view("mirror")
+    with view, Recorder(view).stage("mirror"), view.aside(f"mirror {place}") as moved:
+        image = skopeo.mirror(origin, place, moved)
     show(str(image), {"reference": str(image), "digest": str(image.digest)}, as_json)
 
 
@@ -201,13 +190,13 @@ def run(
     found = site_file(site)
     model = chosen_model(**selection, pinned=not follow)
     place = (out or Path("runs", model.name)).absolute()
-    with shown_progress() as shown:
+    with shown_view(*stages.SHOWN) as view:
         setting = stages.Setting(
             site=found,
             out=place,
             work=work_folder(workdir),
             hub=site_hub(found),
-            progress=shown,
+            view=view,
             model_registry=connect(found),
             packing=found.packing(packing),
             move_version=move_version,
@@ -219,10 +208,14 @@ def run(
     if as_json:
         show_json(cli_json.run_json(record))
     else:
-        terminal.print_run(record, place)
+        terminal.print_run(record, place, stages=not (view.lasting and sys.stdout.isatty()))
 
 
 for verb in (
+    init,
+    check,
+    pin,
+    schema,
     register,
     versions,
     archive,
@@ -240,5 +233,7 @@ for verb in (
     schedule,
     schedules,
     unschedule,
+    completion,
 ):
     main.add_command(verb)
+teach(main)

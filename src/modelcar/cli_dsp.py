@@ -17,6 +17,7 @@ from modelcar.cli_options import (
     show,
     show_json,
     site_hub,
+    steerable,
     work_folder,
 )
 
@@ -246,7 +247,7 @@ def _view() -> "View":
     """Return a table on a terminal, lines elsewhere."""
     from modelcar.dsp.watch import Lines
 
-    if sys.stderr.isatty():
+    if steerable():
         from modelcar.dsp.live import Tables
 
         return Tables()

@@ -140,9 +140,9 @@ def _same(image: "DigestReference", copy: "DigestReference") -> "DigestReference
 
 
 def _skip(as_json: bool) -> None:
-    log.warning("nothing is registered: no model registry is named; %s", _NAME_IT)
+    log.warning("nothing is registered: no Model Registry is named; %s", _NAME_IT)
     if as_json:
-        show_json({"skipped": "no model registry is named"})
+        show_json({"skipped": "no Model Registry is named"})
 
 
 def _card(model: "Model", image: "ImageFacts") -> "ModelFacts":

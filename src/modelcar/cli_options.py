@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,15 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from modelcar import stopping, wording
+from modelcar import cli_help, interrupts, stopping, wording
 from modelcar.errors import ModelCarError
+from modelcar.farewell import Farewell
 
 if TYPE_CHECKING:
     from modelcar.hub import Hub
     from modelcar.model_registry import Connection
-    from modelcar.progress import Progress
     from modelcar.site import Site
     from modelcar.values import Model
+    from modelcar.view import View
     from modelcar.workfolder import WorkFolder
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -28,20 +30,60 @@ REFERENCE = "host/repository:tag or oci:FOLDER:TAG"
 
 
 class Group(click.Group):
-    """Turns our errors into one line on standard error and an exit code."""
+    """Turns our errors into one line on standard error and an exit code.
+
+    An interrupt says what stands and how to go on, and exits 130, as shells expect; SIGTERM 143.
+    """
+
+    def main(self, *given: Any, **options: Any) -> Any:
+        """Run the command line, which is ended by signals from here on."""
+        farewell = Farewell()
+        with stopping.heeded(), interrupts.heeded(farewell.leave):
+            try:
+                return super().main(*given, obj=farewell, **options)
+            except KeyboardInterrupt as error:  # before or after a verb
+                farewell.leave(getattr(error, "exit_code", 130))
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Take the arguments apart; an interrupt is heeded here too."""
+        farewell: Farewell = extra.get("obj") or Farewell()
+        farewell.typed(info_name or "modelcar", args)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except KeyboardInterrupt as error:
+            farewell.leave(getattr(error, "exit_code", 130))
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a verb, with its few words and its example."""
+        cli_help.explain(cmd, name or cmd.name or "")
+        super().add_command(cmd, name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs by what they are for."""
+        widest = max(map(len, self.commands), default=0)
+        for title, verbs in cli_help.placed(self.commands):
+            texts = [self.commands[name].get_short_help_str(100) for name in verbs]
+            if verbs:
+                with formatter.section(title):
+                    names = [name.ljust(widest) for name in verbs]
+                    formatter.write_dl([*zip(names, texts, strict=True)])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; an interrupt says so and exits 130, as shells expect, SIGTERM 143."""
+        """Run the verb."""
         try:
-            with stopping.heeded():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except ModelCarError as error:
             notes = [f"  {note}" for note in getattr(error, "__notes__", ())]
             click.echo(wording.shown("\n".join([f"modelcar: {error}", *notes])), err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt as error:
-            click.echo("modelcar: interrupted; the same command goes on where it stopped", err=True)
-            stopping.leave(getattr(error, "exit_code", 130))
+            ctx.ensure_object(Farewell).leave(getattr(error, "exit_code", 130))
 
 
 def common_options(verb: Verb) -> Verb:
@@ -168,27 +210,44 @@ def work_folder(folder: Path | None) -> "WorkFolder":
     return WorkFolder(folder.absolute()) if folder else WorkFolder.default()
 
 
-def shown_progress() -> "Progress":
-    """Return bars on a terminal, lines elsewhere."""
-    from modelcar.progress import LogLines
+def shown_view(*stages: str) -> "View":
+    """Return what shows these stages: live on a terminal, by lines elsewhere.
 
-    if sys.stderr.isatty():
-        from modelcar.terminal import Bars
+    A single stage leaves no line.
+    """
+    from modelcar.view import Lines, Unseen
 
-        return Bars()
-    return LogLines()
+    view: View = Lines() if len(stages) > 1 else Unseen()
+    if steerable():
+        from modelcar.live import Live
+
+        view = Live(stages, lasting=len(stages) > 1)
+    click.get_current_context().ensure_object(Farewell).view = view
+    return view
+
+
+def steerable() -> bool:
+    """Return whether standard error is a terminal whose cursor can be moved."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 class _Echo(logging.Handler):
     """Writes to whatever standard error is now: above the bars while they are shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(wording.shown(self.format(record)), err=True)
+        # click.echo would go past what stands in for standard error meanwhile.
+        with interrupts.kept_off():
+            sys.stderr.write(wording.shown(self.format(record)) + "\n")
 
 
 def _log(_: click.Context, __: click.Parameter, verbose: bool) -> None:
     logging.basicConfig(handlers=[_Echo()], format="%(message)s", level=logging.WARNING)
     logging.getLogger("modelcar").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def verbose() -> bool:
+    """Return whether -v was given."""
+    return logging.getLogger("modelcar").getEffectiveLevel() <= logging.DEBUG
 
 
 def show(text: str, value: Any, as_json: bool) -> None:

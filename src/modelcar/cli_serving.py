@@ -14,6 +14,7 @@ from modelcar.cli_options import (
     model_name,
     model_registry_options,
     show,
+    shown_view,
     site_file,
 )
 
@@ -75,33 +76,36 @@ def deploy(
     from modelcar.serving.manifest import to_yaml
     from modelcar.serving.pre_pull import pre_pull as pull_first
     from modelcar.values import to_json
+    from modelcar.view import Recorder
 
     found, reference = catalog.find(model), parse_image(image)
     if dry_run:
         manifest = stage.render(found, reference.image, namespace)
         show(to_yaml(manifest).rstrip(), manifest, as_json)
         return
-    api, facts = cluster.connect(), _facts(reference)
-    where = cluster.namespace(namespace)
-    if facts is not None and not ignore_fit:
-        _fit(api, found, facts, serves(api, found.name, where, reference.image))
-    size = facts.size if facts else 0
-    wait = stage.patience(size, timeout)
-    pulling = partial(pull_first, api, found, reference.image, where, timeout=wait)
-    connection = connect(site_file())
-    registered = ids_of(connection, found, reference.image) if connection else None
-    endpoint = (deploy_or_go_back if rollback_on_failure else stage.deploy)(
-        api,
-        found,
-        reference.image,
-        where,
-        registered=registered,
-        image_bytes=size,
-        adopt=adopt,
-        timeout=timeout,
-        smoke=not no_smoke,
-        before=pulling if pre_pull else None,
-    )
+    view = shown_view("deploy")
+    with view, Recorder(view).stage("deploy"):
+        api, facts = cluster.connect(), _facts(reference)
+        where = cluster.namespace(namespace)
+        if facts is not None and not ignore_fit:
+            _fit(api, found, facts, serves(api, found.name, where, reference.image))
+        size = facts.size if facts else 0
+        wait = stage.patience(size, timeout)
+        pulling = partial(pull_first, api, found, reference.image, where, timeout=wait)
+        connection = connect(site_file())
+        registered = ids_of(connection, found, reference.image) if connection else None
+        endpoint = (deploy_or_go_back if rollback_on_failure else stage.deploy)(
+            api,
+            found,
+            reference.image,
+            where,
+            registered=registered,
+            image_bytes=size,
+            adopt=adopt,
+            timeout=timeout,
+            smoke=not no_smoke,
+            before=pulling if pre_pull else None,
+        )
     if connection and registered and not no_smoke and stage.can_be_asked(endpoint.url):
         _record(connection, found, reference.image, endpoint.url)
     show(endpoint.url, to_json(endpoint), as_json)
@@ -134,10 +138,13 @@ def rollback(
     from modelcar import catalog, cluster
     from modelcar.serving import go_back
     from modelcar.values import to_json
+    from modelcar.view import Recorder
 
     where, found = cluster.namespace(namespace), catalog.find(model)
     options = {"timeout": timeout, "smoke": not no_smoke}
-    endpoint = go_back.rollback(cluster.connect(), found, where, **options)
+    view = shown_view("rollback")
+    with view, Recorder(view).stage("rollback"):
+        endpoint = go_back.rollback(cluster.connect(), found, where, **options)
     show(endpoint.url, to_json(endpoint), as_json)
 
 

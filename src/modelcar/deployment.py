@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from modelcar import atomic, cluster
+from modelcar.names import dns_name
 from modelcar.records import Handle
 from modelcar.serving.deploy import deploy, render
 from modelcar.serving.manifest import to_yaml
@@ -31,11 +32,13 @@ def deploy_or_render(
         atomic.write(path, to_yaml(render(model, image, namespace, registered=registered)))
         record.render(str(path), {"path": str(path)})
         return str(path)
+    where = cluster.namespace(namespace)
+    record.done({"name": dns_name(model.name), "namespace": where})  # also where it fails
     endpoint = deploy(
         cluster.connect(),
         model,
         image,
-        cluster.namespace(namespace),
+        where,
         registered=registered,
         image_bytes=image_bytes,
     )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from modelcar import gpu, plan, safe_json
 from modelcar.errors import DeployError
@@ -10,7 +11,7 @@ from modelcar.gpu import Fit, Need
 from modelcar.gpu_types import GpuNode
 from modelcar.hub import Hub
 from modelcar.model_shape import Shape, shape
-from modelcar.values import Model, ModelSource, Plan, SourceFile
+from modelcar.values import Model, ModelSource, Plan, SourceFile, to_json
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,13 @@ def need(made: Plan, hub: Hub) -> Need:
     listed = next((file for file in made.files if file.path == _CONFIG), None)
     told = config_shape(made.source.at(made.commit), hub, listed) if listed else shape({})
     return Need(weights, image, told)
+
+
+def recorded(made: Plan, found: Fit) -> dict[str, Any]:
+    """Return the JSON form of a plan, with how its model fits as one more key."""
+    told = to_json(made)
+    assert isinstance(told, dict)  # noqa: S101  as every dataclass
+    return {**told, "fit": to_json(found)}
 
 
 def say(model: Model, found: Fit) -> None:

@@ -51,6 +51,6 @@ def read(folder: Path, name: str) -> str:
         why, remedy = error.strerror or str(error), "give the right to read it"
         raise SourceError(f"model file {folder / name}", why, remedy) from error
     if len(content) > LARGE:
-        why = f"it has more than {LARGE} bytes, and is read to choose the files"
+        why = f"it has more than {LARGE >> 20} MiB, and is read to choose the files"
         raise SourceError(f"model file {folder / name}", why, "leave it out with --exclude")
     return content.decode("utf-8")

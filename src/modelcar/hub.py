@@ -36,6 +36,7 @@ _STRANGE: Final = (
     ReferenceError_,
 )
 _REMEDY: Final = "check the network, the proxy and HF_ENDPOINT"
+_TOKEN: Final = "HF_TOKEN (in a pipeline the secret huggingface-token)"  # noqa: S105  a name
 _BAD_TOKEN: Final = "Invalid credentials in Authorization header"  # noqa: S105  the Hub's words
 Response = urllib3.BaseHTTPResponse
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class Hub:
             why = f"the connection broke ({_line(error)})"
             raise HubError(what, why, _REMEDY, may_pass=True) from error
         if len(data) > _SMALL:
-            why = f"it has more than {_SMALL} bytes, and is read to choose the files"
+            why = f"it has more than {_SMALL >> 20} MiB, and is read to choose the files"
             remedy = "leave it out with --exclude" if path else "check HF_ENDPOINT and the proxy"
             raise SourceError(f"{path or 'the listing'} of {source.uri}", why, remedy)
         return data
@@ -176,7 +177,7 @@ class Hub:
         match response.headers.get("X-Error-Code", ""):
             case "GatedRepo":
                 why = "the repository is gated and this token has no access"
-                remedy = f"accept its terms at {page} and set HF_TOKEN to a token of that account"
+                remedy = f"accept its terms at {page}, and set {_TOKEN} to a token of that account"
                 return SourceError(what, why, remedy)
             case "RevisionNotFound":
                 remedy = f"name a branch, tag or commit that {page} lists"
@@ -185,10 +186,10 @@ class Hub:
                 why = f"a listed file is missing ({path})"
                 return SourceError(what, why, "plan again: the repository changed")
         if response.status == 401 and response.headers.get("X-Error-Message") == _BAD_TOKEN:
-            remedy = "set HF_TOKEN to a valid token, or unset it for a public model"
+            remedy = f"set {_TOKEN} to a valid token, or unset it for a public model"
             return SourceError(what, "the Hub refused the token", remedy)
         if own and response.status in (401, 404):
-            remedy = "check the name; for a private one set HF_TOKEN to a token that may read it"
+            remedy = f"check the name; for a private one set {_TOKEN} to a token that may read it"
             return SourceError(what, "there is no such repository, or it is private", remedy)
         return self._unwell(what, response, may_pass=not own)
 

@@ -52,7 +52,8 @@ class Listing:
     def json(self, path: str) -> Any:
         """Parse a JSON file; raise SelectionError above 64 MiB or when it does not parse."""
         if self.files[path].size > LARGE:
-            raise self.refusal(f"{path} is larger than {LARGE} bytes", "check the repository")
+            why = f"{path} is larger than {LARGE >> 20} MiB"
+            raise self.refusal(why, "leave it out with --exclude")
         try:
             return safe_json.parse(self.read(path))
         except ValueError as error:

@@ -68,7 +68,8 @@ def mirror_target(mirror_to: str, model: Model, commit: str) -> TagReference | N
 def switch(name: str, text: str) -> bool:
     """Return whether a parameter says true or false; raise UsageError for anything else."""
     if text.lower() not in ("true", "false"):
-        raise UsageError(f"parameter {name}", f"{text!r} is neither", "write true or false")
+        why = f"{text!r} is neither true nor false"
+        raise UsageError(f"parameter {name}", why, "write one of them")
     return text.lower() == "true"
 
 

@@ -55,7 +55,7 @@ def in_model_registry(connection: Connection | None) -> tuple[Mention, ...]:
     """Return what the Model Registry names; raise UsageError when there is none to ask."""
     if connection is None:
         remedy = "name it with --model-registry, MODEL_REGISTRY_URL or the site file"
-        why = "no model registry is named that could tell which images are registered"
+        why = "no Model Registry is named that could tell which images are registered"
         raise UsageError("pruning", why, _or_without(remedy, WITHOUT_MODEL_REGISTRY))
     try:
         return holdings(connection)

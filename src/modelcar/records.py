@@ -16,11 +16,18 @@ from typing import Any, get_args
 from modelcar import atomic
 from modelcar.errors import ModelCarError, Stopped, UsageError
 from modelcar.values import StageRecord, Status, to_json
+from modelcar.wording import line
 
 log = logging.getLogger(__name__)
 
 FAR = 1e11
 """Seconds that no clock shows."""
+_QUOTED = 12
+"""How many lines a failure quotes of what was found."""
+_SECRET = re.compile(
+    r"""(\bbearer\s+|(?:api_?key|password|secret|token)['"]?\s*[=:]\s*[\['"]*)[^\s'",\]]+""",
+    re.IGNORECASE,
+)
 STAGES = ("plan", "download", "build", "mirror", "register", "deploy", "verify", "report")
 """The order of a run, which numbers the files: stages of one run may write from different pods."""
 
@@ -81,7 +88,8 @@ class RunRecorder:
         try:
             yield handle
         except BaseException as error:
-            self._write_failure(_failed(record, error, time.monotonic() - began), error)
+            known = replace(record, result=handle.result)
+            self._write_failure(_failed(known, error, time.monotonic() - began), error)
             raise
         handle.record = handle.ended(record, time.monotonic() - began)
         self.put(handle.record)
@@ -151,8 +159,16 @@ def _file_name(stage: str) -> str:
 
 
 def _failed(record: StageRecord, error: BaseException, seconds: float) -> StageRecord:
+    """Return the record of a failure; what the stage had said of its result before stays."""
     if isinstance(error, ModelCarError | Stopped):
-        parts = {"what": error.what, "why": error.why, "remedy": error.remedy}
-        return replace(record, status="failed", seconds=seconds, error=str(error), result=parts)
+        told = {**record.result, "what": error.what, "why": error.why, "remedy": error.remedy}
+        if quoted := [_harmless(note) for note in getattr(error, "__notes__", ())[:_QUOTED]]:
+            told["evidence"] = quoted
+        return replace(record, status="failed", seconds=seconds, error=str(error), result=told)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return replace(record, status="failed", seconds=seconds, error=text)
+
+
+def _harmless(quoted: str) -> str:
+    """Return a line that another wrote, without what looks like a secret."""
+    return line(_SECRET.sub(r"\1***", quoted))

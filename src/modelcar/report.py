@@ -1,9 +1,10 @@
 """One page a run, as Markdown and as HTML that needs nothing but itself."""
 
+import re
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from modelcar import page, timeline, wording
+from modelcar import page, wording
 from modelcar.values import RunRecord
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ def markdown(run: RunRecord) -> str:
     from jinja2 import Environment
 
     # `finalize` is Markdown's autoescape: it sees every value that the template prints.
-    environment = Environment(finalize=lambda value: wording.markdown(str(value)))  # noqa: S701
-    return _render(environment, "report.md.j2", run)
+    text = _render(Environment(finalize=_plain), "report.md.j2", run)  # noqa: S701
+    return re.sub(r"\n(?:[ ]*\n)+", "\n\n", text)
 
 
 def html(run: RunRecord) -> str:
@@ -26,6 +27,11 @@ def html(run: RunRecord) -> str:
     return _render(Environment(autoescape=True), "report.html.j2", run)
 
 
+def _plain(value: Any) -> Any:
+    """Return a value escaped, but for what the template itself calls safe."""
+    return value if hasattr(value, "__html__") else wording.markdown(str(value))
+
+
 def _render(environment: "Environment", name: str, run: RunRecord) -> str:
     from jinja2 import StrictUndefined
 
@@ -33,5 +39,4 @@ def _render(environment: "Environment", name: str, run: RunRecord) -> str:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.keep_trailing_newline = True
     text = resources.files("modelcar").joinpath(name).read_text(encoding="utf-8")
-    template = environment.from_string(text)
-    return template.render(page=page.lay_out(run), drawing=timeline)
+    return environment.from_string(text).render(page=page.lay_out(run))

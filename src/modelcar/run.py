@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelcar import atomic, earlier_images, fitting, model_registry, outcome, plan, report, skopeo
@@ -11,16 +11,14 @@ from modelcar.deployment import deploy_or_render
 from modelcar.errors import ModelCarError
 from modelcar.hub import Hub
 from modelcar.model_registry import Connection, Record, image_uri
-from modelcar.names import image_tag
+from modelcar.names import asked_as, image_tag
 from modelcar.oci.reference import DigestReference, Layout, TagReference, parse_image, parse_tag
 from modelcar.oci.store import open_store
 from modelcar.packing import DEFAULT, Packing
 from modelcar.preflight.checks import before_run
 from modelcar.preflight.finding import require
 from modelcar.prepare import prepare
-from modelcar.progress import Progress
 from modelcar.push import push
-from modelcar.records import RunRecorder
 from modelcar.register import following, record, verified
 from modelcar.run_summary import read, summary
 from modelcar.serving.deploy import can_be_asked
@@ -35,9 +33,12 @@ from modelcar.values import (
     RunRecord,
     to_json,
 )
+from modelcar.view import Recorder, View
 from modelcar.workfolder import WorkFolder
 
 log = logging.getLogger(__name__)
+SHOWN = ("plan", "download", "build", "mirror", "register", "deploy")
+"""The stages of every run; `verify` follows where an endpoint answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Setting:
     out: Path
     work: WorkFolder
     hub: Hub
-    progress: Progress
+    view: View
     model_registry: Connection | None = None
     packing: Packing = DEFAULT
     move_version: bool = False
@@ -68,7 +69,7 @@ def run(model: Model, setting: Setting) -> RunRecord:
     nothing to render. On an error the report is written too, and the error raised again.
     """
     run_id = f"{model.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-    recorder = RunRecorder(setting.out, run_id)
+    recorder = Recorder(setting.view, setting.out, run_id)
     try:
         _Run(model, setting, recorder).stages()
     except BaseException:
@@ -78,7 +79,7 @@ def run(model: Model, setting: Setting) -> RunRecord:
 
 
 class _Run:
-    def __init__(self, model: Model, setting: Setting, recorder: RunRecorder) -> None:
+    def __init__(self, model: Model, setting: Setting, recorder: Recorder) -> None:
         self._model, self._setting, self._recorder = model, setting, recorder
         self._site = setting.site
         self._named = model  # as it is registered
@@ -89,7 +90,7 @@ class _Run:
             self._named = following(self._model, made.commit)
         built = self._build(made)
         image = parse_image(str(built.image))
-        mirrored = self._mirror(image, made)
+        mirrored = self._mirror(image, made, built.facts.size)
         in_folder = isinstance(image.location, Layout)
         served = parse_image(str(mirrored)) if in_folder and mirrored else image
         told = record(self._model, built.facts, made.facts, str(mirrored or ""))
@@ -113,9 +114,10 @@ class _Run:
             setting = self._setting
             named = earlier_images.named(lambda: setting.model_registry, self._model.name)
             made = prepare(self._model, setting.work, setting.hub, store, setting.packing, named)
-            stage.done(made, outcome.plan(made))
+            fit = fitting.of_plan(self._model, made, setting.hub)
+            stage.done(fitting.recorded(made, fit), outcome.plan(made))
             if self._deploys and not setting.ignore_fit:
-                fitting.require(self._model, fitting.of_plan(self._model, made, setting.hub))
+                fitting.require(self._model, fit)
             if not setting.skip_preflight:
                 self._check(made)
         plan.warn(made)
@@ -134,18 +136,20 @@ class _Run:
         supply = Supply(made.source.at(made.commit), setting.work, setting.hub, keep)
         with self._recorder.stage("build") as stage:
             target = self._target(made.commit)
-            built = push(made, target, setting.work, supply, setting.packing, setting.progress)
+            setting.view.standing.build(made, str(target.location))
+            built = push(made, target, setting.work, supply, setting.packing, setting.view)
             stage.done(built, outcome.build(built))
         return built
 
-    def _mirror(self, image: DigestReference, made: Plan) -> ImageDigest | None:
+    def _mirror(self, image: DigestReference, made: Plan, image_bytes: int) -> ImageDigest | None:
         with self._recorder.stage("mirror") as stage:
             if not self._site.mirror:
                 stage.skip("the site file names no mirror")
                 return None
             tag = image_tag(self._model.version, made.commit)
             destination = parse_tag(f"{self._site.mirror}/{self._model.name}:{tag}")
-            mirrored = skopeo.mirror(image, destination)
+            with self._setting.view.aside(f"mirror {image.location}", image_bytes) as moved:
+                mirrored = skopeo.mirror(image, destination, moved)
             stage.done(mirrored, f"{mirrored}")
         return mirrored
 
@@ -153,7 +157,7 @@ class _Run:
         with self._recorder.stage("register") as stage:
             if self._setting.model_registry is None:
                 path = self._write_registration(image, told)
-                why = "no model registry is named"
+                why = "no Model Registry is named"
                 stage.render(f"{path}: {why}", {"path": str(path)})
                 return None
             version = self._converge(image, told)
@@ -199,6 +203,7 @@ class _Run:
 
 def _report(model: Model, out: Path, run_id: str) -> RunRecord:
     record = summary(model.name, model.version, read(out, run_id))
+    record = replace(record, asked=asked_as(model))
     texts = {
         "report.md": report.markdown(record),
         "report.html": report.html(record),
@@ -209,7 +214,7 @@ def _report(model: Model, out: Path, run_id: str) -> RunRecord:
         for name, text in texts.items():
             atomic.write(out / name, text)
     except OSError as error:
-        why, remedy = error.strerror or str(error), "check its rights and its free space"
+        why, remedy = error.strerror or str(error), "free space there, or check its rights"
         raise ModelCarError(f"report in {out}", why, remedy) from error
     return record
 

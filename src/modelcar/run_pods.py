@@ -10,6 +10,7 @@ from modelcar.errors import ModelCarError
 from modelcar.lease import RUN_LABEL
 from modelcar.records import STAGES
 from modelcar.values import StageRecord
+from modelcar.wording import line
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -20,18 +21,19 @@ _STAGE_OF: Final = {"transfer": "build"}
 _MEMORY: Final = "it was killed for want of memory"
 _KILLED: Final = ", as where the run is cancelled"
 _REMEDIES: Final = {
-    _MEMORY: "run it again; if it comes back, compile the pipeline with a larger limit",
-    "its image cannot be had": "check the image's name, and the account's pull secret",
-    "its container cannot be made": "make what it names, such as the volume claim or a secret",
-    "no node takes it": "free CPU and memory in the cluster, or make the volume claim",
+    _MEMORY: "run it again; if it comes back, raise its limit (pipelines/_settings.py)",
+    "its image cannot be pulled": "check the image's name, and the account's pull secret",
+    "its container cannot be made": "run `modelcar bootstrap`, or make what it names",
+    "no node takes it": "free CPU and memory, or run `modelcar bootstrap` for the volume claim",
 }
 _WAITING: Final = {
-    "ErrImagePull": "its image cannot be had",
-    "ImagePullBackOff": "its image cannot be had",
-    "InvalidImageName": "its image cannot be had",
+    "ErrImagePull": "its image cannot be pulled",
+    "ImagePullBackOff": "its image cannot be pulled",
+    "InvalidImageName": "its image cannot be pulled",
     "CreateContainerConfigError": "its container cannot be made",
     "CreateContainerError": "its container cannot be made",
 }
+_QUOTED: Final = 5
 Pod = Mapping[str, Any]
 
 
@@ -83,7 +85,17 @@ def _failed(stage: str, pod: Pod, why: str, began: float, took: float) -> StageR
     log = f"read `oc logs -n {namespace} {name} -c main`" if namespace else f"read its log, {name}"
     parts = {"what": f"the pod of {stage}", "why": why, "remedy": known or log}
     error = str(ModelCarError(**parts))
-    return StageRecord(stage, "failed", began, took, error=error, result=parts)
+    result = {**parts, "evidence": list(_evidence(pod, name))}
+    return StageRecord(stage, "failed", began, took, error=error, result=result)
+
+
+def _evidence(pod: Pod, name: str) -> Iterator[str]:
+    """Yield which pod it was, and what another than us left as its last words."""
+    node = (pod.get("spec") or {}).get("nodeName")
+    yield f"pod {name} on {node}" if node else f"pod {name}"
+    message = ((_main(pod).get("state") or {}).get("terminated") or {}).get("message") or ""
+    if not termination.read(message):
+        yield from map(line, message.splitlines()[-_QUOTED:])
 
 
 def _why(pod: Pod, ended: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ def _number(name: str, text: str) -> int:
 
 def _quantity(name: str, text: str) -> str:
     if not quantity.parse(text):
-        raise UsageError(f"parameter {name}", f"{text!r} is no quantity", "write 4 or 32Gi")
+        raise UsageError(f"parameter {name}", f"{text!r} is not a quantity", "write 4 or 32Gi")
     return text
 
 
@@ -84,7 +84,7 @@ def _tolerations(text: str) -> tuple[str, ...]:
     for one in found:
         if not _TOLERATION.fullmatch(one):
             remedy = "write key=value:NoSchedule, or key"
-            raise UsageError("parameter tolerations", f"{one!r} is no toleration", remedy)
+            raise UsageError("parameter tolerations", f"{one!r} is not a toleration", remedy)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from modelcar.errors import MirrorError
 from modelcar.oci.reference import DigestReference, Reference, TagReference
+from modelcar.progress import Advance
 from modelcar.retries import ATTEMPTS, backoff
 from modelcar.skopeo_copy import compare, copy_arguments, location, verify_tls
 from modelcar.skopeo_process import SILENT, skopeo
@@ -49,27 +50,30 @@ _CAUSES: Final = (
 log = logging.getLogger(__name__)
 
 
-def mirror(source: Reference, destination: TagReference) -> ImageDigest:
+def mirror(
+    source: Reference, destination: TagReference, moved: Advance = lambda _: None
+) -> ImageDigest:
     """Copy the image and return it at its destination, under the digest it had.
 
-    Raises MirrorError when skopeo fails for good, or a digest is not the source's. Credentials
-    come from the auth file (REGISTRY_AUTH_FILE).
+    `moved` hears about how many bytes went through, where the system tells (Linux). Credentials
+    come from the auth file (REGISTRY_AUTH_FILE). Raises MirrorError when skopeo fails for good, or
+    a digest is not the source's.
     """
     with tempfile.TemporaryDirectory(prefix="modelcar-") as folder:
         digest_file = Path(folder, "digest")
         tls = (verify_tls(source.location), verify_tls(destination.location))
         places = (location(source), location(destination))
         copy = copy_arguments(*places, str(digest_file), *tls, retries=0)  # `run` tries again
-        run([copy[0], *_trusted(Path(folder)), *copy[1:]])
+        run([copy[0], *_trusted(Path(folder)), *copy[1:]], moved)
         copied = Digest.parse(digest_file.read_text(encoding="ascii").strip())
     expected = source.digest if isinstance(source, DigestReference) else copied
     return compare(destination, expected, copied)
 
 
-def run(arguments: Sequence[str]) -> str:
+def run(arguments: Sequence[str], moved: Advance = lambda _: None) -> str:
     """Run skopeo and return its standard output; try again while the fault may pass."""
     for tried in range(ATTEMPTS):
-        done = skopeo(arguments)
+        done = skopeo(arguments, moved)
         if done.returncode == 0:
             return done.stdout
         if tried == ATTEMPTS - 1 or not _TRANSIENT.search(done.stderr):

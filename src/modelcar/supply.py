@@ -186,5 +186,5 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what, remedy = f"work folder {folder}", "check its space and its rights, or name another"
+        what, remedy = f"work folder {folder}", "free space there, or check its rights"
         raise SourceError(what, error.strerror or str(error), remedy) from error

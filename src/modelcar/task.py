@@ -29,7 +29,7 @@ def root(workdir: str) -> Path:
     path = Path(workdir)
     if not path.is_absolute():
         why = f"{workdir!r} is not an absolute path"
-        raise UsageError("parameter workdir", why, "name a folder on the PVC")
+        raise UsageError("parameter workdir", why, "name a folder of the volume claim")
     return path
 
 

@@ -1,48 +1,44 @@
-"""A run's stages as bars on one scale of time."""
+"""A run's stages as rows with bars on one scale of time."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from modelcar.values import StageRecord
+from modelcar.page_parts import DETAIL, STAGE, Bar, Section, listed, undigested
+from modelcar.values import RunRecord, StageRecord
 from modelcar.wording import duration, line
 
-LEFT, RIGHT, ROW = 110, 640, 26
-"""In the drawing's units: where the bars begin and end, and the height of a row."""
+LEAST = 0.8
+"""Percent: a short stage is still seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One stage, in the drawing's units."""
+def timeline(run: RunRecord) -> Section:
+    """Return the stages, each with its place between the first start and the last end."""
+    first, seconds = span(run.stages)
 
-    name: str
-    status: str
-    seconds: str
-    x: float
-    y: int
-    width: float
+    def row(stage: StageRecord) -> tuple[str | Bar, ...]:
+        bar = _bar(stage, first, seconds)
+        detail = line(undigested(stage.error or stage.detail, run.digest), DETAIL)
+        return line(stage.name, STAGE), stage.status, seconds_of(stage), bar, detail
+
+    when = f"Timeline, 0 to {duration(seconds)}"
+    heads = ("Stage", "name"), ("Status", "status"), ("Time", "number"), (when, "bar")
+    return listed("Stages", (*heads, ("Detail", "wide")), run.stages, row)
 
 
-def timeline(stages: Sequence[StageRecord]) -> Iterator[Bar]:
-    """Place each stage that began, from the first start to the last end."""
-    first, seconds = span(stages)
-    scale = (RIGHT - LEFT) / seconds if seconds > 0 else 0.0
-    for row, stage in enumerate(_begun(stages)):
-        # A short stage is still seen, and stays inside the drawing.
-        width = max(stage.seconds * scale, 2.0)
-        x = min(LEFT + (stage.started - first) * scale, RIGHT - width)
-        yield Bar(
-            name=line(stage.name, 14),
-            status=stage.status,
-            seconds=seconds_of(stage),
-            x=round(x, 1),
-            y=row * ROW,
-            width=round(width, 1),
-        )
+def _bar(stage: StageRecord, first: float, seconds: float) -> Bar:
+    """Place a stage on the scale; one that did not begin has no length."""
+    if not stage.started:
+        return Bar(stage.status, 0, 0, "it did not begin")
+    scale = 100 / seconds if seconds > 0 else 0.0
+    width = max(stage.seconds * scale, LEAST)
+    x = min((stage.started - first) * scale, 100 - width)
+    began = duration(stage.started - first)
+    told = f"from {began} to {duration(stage.started - first + stage.seconds)}"
+    return Bar(stage.status, round(x, 1), round(width, 1), told)
 
 
 def span(stages: Sequence[StageRecord]) -> tuple[float, float]:
     """Return the first start, and the seconds from there to the last end."""
-    begun = _begun(stages)
+    begun = [stage for stage in stages if stage.started > 0]
     first = min((stage.started for stage in begun), default=0.0)
     return first, max((stage.started + stage.seconds for stage in begun), default=first) - first
 
@@ -50,7 +46,3 @@ def span(stages: Sequence[StageRecord]) -> tuple[float, float]:
 def seconds_of(stage: StageRecord) -> str:
     """Word how long a stage took; empty while it runs."""
     return "" if stage.status == "running" else duration(stage.seconds)
-
-
-def _begun(stages: Sequence[StageRecord]) -> list[StageRecord]:
-    return [stage for stage in stages if stage.started > 0]

@@ -91,7 +91,8 @@ class Digest:
         """Parse `sha256:` and 64 hexadecimal digits; raise ReferenceError_ on anything else."""
         found = cls.read(text)
         if found is None:
-            raise ReferenceError_(f"digest {text!r}", "it is not sha256: and 64 hex digits")
+            why = "it is not sha256: and 64 hex digits"
+            raise ReferenceError_(f"digest {text!r}", why, "copy it whole")
         return found
 
     @classmethod
@@ -370,6 +371,10 @@ class Endpoint:
     """Seconds until its first token; 0 when it was not asked."""
     tokens_per_second: float = 0.0
     """From the first token on; 0 when it was not asked, or gave one token or an embedding."""
+    auth: bool = False
+    """Whether it was shown a token."""
+    previous: str = ""
+    """The URI of the image that served before, to which it can be rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,3 +404,7 @@ class RunRecord:
     mirror: str = ""
     registered: str = ""
     endpoint: str = ""
+    asked: str = ""
+    """How `modelcar run` was told the model; empty for a run of the pipeline."""
+    pipeline_run: str = ""
+    """The id of the pipeline's run."""

@@ -159,7 +159,7 @@ def _refusal(
         return listing.refusal(
             f"{path} is a pickle, which runs code when loaded, and no safetensors file replaces it",
             "use a repository with safetensors or, if you trust this one, --allow-pickle"
-            " (files.allow_pickle: true in the catalog)",
+            " (allow_pickle: true in catalog or pipeline)",
         )
     if others and _rank(best) == _rank(others[0]):
         why = f"{path} and {others[0][0].path} are two weight sets, and no index says which to use"

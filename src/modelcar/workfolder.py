@@ -83,7 +83,7 @@ class WorkFolder:
         path = self._plan(digest)
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != digest.hex:
-            remedy = "run download again on this work folder"
+            remedy = "run the download again with this work folder"
             raise SourceError(f"plan {digest.short}", f"{path} does not hold it", remedy)
         plan = cast(Plan, from_json(Plan, json.loads(content)))
         # Since it was made, the target may have lost what it held.

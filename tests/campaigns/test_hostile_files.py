@@ -62,11 +62,11 @@ FOLDERS: dict[str, tuple[Plant, str]] = {
     "whiteout": (lambda folder: (folder / ".wh.config.json").touch(), "deletion"),
     "card-of-a-hundred-gigabytes": (
         lambda folder: os.truncate(folder / "README.md", 100 << 30),
-        "more than 67108864 bytes",
+        "more than 64 MiB",
     ),
     "config-of-a-hundred-gigabytes": (
         lambda folder: os.truncate(folder / "config.json", 100 << 30),
-        "is larger than 67108864 bytes",
+        "is larger than 64 MiB",
     ),
     "card-that-is-not-utf-8": (lambda folder: (folder / "README.md").write_bytes(b"\xff"), ""),
     "config-that-is-not-utf-8": (

@@ -146,5 +146,5 @@ def test_an_answer_that_is_none_of_a_model_registry_ends_in_one_line(
         server.changes = changes
         done = modelcar(tmp_path, verb, *named[verb], "--model-registry", server.url)
     if done.code:
-        done.refused("model registry")
+        done.refused("Model Registry")
     done.sound()

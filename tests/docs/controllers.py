@@ -36,13 +36,12 @@ class Controller:
         from kubernetes.watch import Watch
 
         listing = getattr(CoreV1Api(self._kube.client()), f"list_{self._plural}_for_all_namespaces")
-        version = ""
+        done: set[str] = set()
         while not self._stop.is_set():
-            options = {"resource_version": version} if version else {}
-            for event in Watch().stream(listing, timeout_seconds=1, **options):
+            for event in Watch().stream(listing, timeout_seconds=1):
                 found = event["raw_object"]
-                version = found["metadata"]["resourceVersion"]
-                if event["type"] == "ADDED":
+                if event["type"] == "ADDED" and found["metadata"]["uid"] not in done:
+                    done.add(found["metadata"]["uid"])
                     self._act(self._kube, found)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests import canary
-from tests.docs.place import HUB_TOKEN, PASSWORD, USER, Place
+from tests.docs.place import Place
+from tests.docs.servers import HUB_TOKEN, PASSWORD, USER
 
 Prepare = Callable[[Place], object]
 _MODEL: Final = "qwen2-5-0-5b-instruct"

@@ -75,24 +75,26 @@ class OpenShiftAI:
         """Do what the cluster's administrator has done before."""
         for name in (_APPLICATIONS, _REGISTRIES, _CONFIG):
             self.kube.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-        group = "datasciencecluster.opendatahub.io/v1"
-        head = {"apiVersion": group, "kind": "DataScienceCluster", "metadata": {"name": "default"}}
-        release = {"name": "OpenShift AI Self-Managed", "version": RELEASE}
-        body = {**head, "status": {"release": release}}
-        self.kube.request("POST", f"/apis/{group}/datascienceclusters", body)
+        self._add_release()
         runtime = openshift.runtime("vllm-cuda-runtime")
         template = openshift.template("vllm-cuda-runtime-template", runtime)
         path = f"/apis/template.openshift.io/v1/namespaces/{_APPLICATIONS}/templates"
         self.kube.request("POST", path, template)
-        data = {"storageInitializer": '{"enableModelcar": true}'}
-        named = {"metadata": {"name": "inferenceservice-config"}, "data": data}
-        self.post(_APPLICATIONS, "configmaps", named)
+        serves = {"storageInitializer": '{"enableModelcar": true}'}
+        self.post(_APPLICATIONS, "configmaps", _named("inferenceservice-config", serves))
         bundle = {"ca-bundle.crt": ca.read_text()}
         self.post(_CONFIG, "configmaps", _named("default-ingress-cert", bundle))
         registry = _route("modelregistry-https", "modelregistry-rest.apps.example.com")
         self.kube.request("POST", f"{_ROUTE}/namespaces/{_REGISTRIES}/routes", registry)
         for name, (kind, gpus) in _NODES.items():
             self.add_node(name, kind, gpus)
+
+    def _add_release(self) -> None:
+        group = "datasciencecluster.opendatahub.io/v1"
+        head = {"apiVersion": group, "kind": "DataScienceCluster", "metadata": {"name": "default"}}
+        release = {"name": "OpenShift AI Self-Managed", "version": RELEASE}
+        body = {**head, "status": {"release": release}}
+        self.kube.request("POST", f"/apis/{group}/datascienceclusters", body)
 
     def add_node(self, name: str, kind: str, gpus: str) -> None:
         """Have a GPU node of an AWS instance type be there."""

@@ -34,33 +34,19 @@ from pathlib import Path
 from typing import Final
 
 from modelcar.oci.reference import DigestReference
-from tests import auth_files, canary
-from tests.docs import hub_repositories, names, openshift_ai
+from tests import auth_files
+from tests.docs import names, openshift_ai, servers
 from tests.docs.clone import Clone
-from tests.docs.controllers import PUSH_TOKEN
-from tests.docs.names import Names, port_of
+from tests.docs.names import Names
 from tests.docs.openshift_ai import NAMESPACE, OpenShiftAI
 from tests.docs.pipeline_runs import PipelineRuns
-from tests.pipeline.world import push
+from tests.docs.servers import HUB_TOKEN, PASSWORD, USER, Servers
 from tests.servers.certificate import self_signed
-from tests.servers.docker_registry import DockerRegistry
-from tests.servers.hub import HubServer
 from tests.servers.kube import KubeServer
-from tests.servers.model_registry import ModelRegistryServer
-from tests.servers.pipelines_server import PipelinesServer
-from tests.servers.vllm import VllmServer
 
-HUB_TOKEN: Final = canary.secret("hub")
-PASSWORD: Final = canary.secret("robot")
-USER: Final = "me"
 WORDS: Final = {"hf_your-token": HUB_TOKEN, "your-password": PASSWORD}
 """What stands in a page for a secret of the user's."""
 LOGINS: Final = ("quay.io", "ghcr.io", "harbor.example.com", "registry.example.com")
-_DEFAULTS: Final = {
-    "BASE": "registry.access.redhat.com/ubi9/ubi-micro",
-    "PYTHON": "registry.access.redhat.com/ubi9/python-312",
-    "SKOPEO": "quay.io/skopeo/stable",
-}
 
 
 @dataclass
@@ -70,12 +56,7 @@ class Place:
     clone: Clone
     ca: Path
     proxy: Names
-    hub: HubServer
-    quay: DockerRegistry
-    others: DockerRegistry
-    inside: DockerRegistry
-    model_registry: ModelRegistryServer
-    pipelines: PipelinesServer
+    servers: Servers
     cluster: OpenShiftAI | None = None
     runs: PipelineRuns | None = None
 
@@ -95,10 +76,14 @@ class Place:
         (self.folder / "site.yaml").write_text(json.dumps(fields))
 
     def environment(self) -> dict[str, str]:
-        proxy, ca = f"http://{self.proxy.host}", str(self.ca)
-        told = {"HTTPS_PROXY": proxy, "https_proxy": proxy}
-        told |= dict.fromkeys(("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"), ca)
-        return {**self.clone.environment(), **told}
+        ca = str(self.ca)
+        trusted = dict.fromkeys(("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"), ca)
+        return {**self.clone.environment(), **self.network, **trusted}
+
+    @property
+    def network(self) -> dict[str, str]:
+        """What leads to the servers by their names."""
+        return dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://{self.proxy.host}")
 
     def typed(self, text: str) -> str:
         """Return what the user types for a command of a page: the secrets are the user's own."""
@@ -112,83 +97,19 @@ def place(folder: Path, base: DigestReference, kube: KubeServer | None) -> Itera
     """Start all servers of one page, with their files and the user's in `folder`."""
     tls = self_signed(folder / "tls", *names.CERTIFIED)
     with ExitStack() as stack:
-        enter = stack.enter_context
-        hub = enter(_hub(tls))
-        logins = auth_files.htpasswd(folder / "htpasswd", USER, PASSWORD)
-        red_hat = enter(DockerRegistry(folder / "red-hat", tls=tls))
-        quay = enter(DockerRegistry(folder / "quay", htpasswd=logins, tls=tls))
-        others = enter(DockerRegistry(folder / "others", htpasswd=logins, tls=tls))
-        inside = enter(DockerRegistry(folder / "inside", htpasswd=_insiders(folder, kube), tls=tls))
-        models = enter(ModelRegistryServer(tls=tls))
-        token = kube.tokens["admin"] if kube else canary.secret("cluster")
-        pipelines = enter(PipelinesServer(tls, {token}))
-        vllm = enter(VllmServer(tls=tls))
-        proxy = enter(Names(_ports(hub, red_hat, quay, others, inside, models, vllm)))
-        clone = Clone(folder, _push_defaults(folder, base, red_hat, quay))
-        found = Place(clone, tls[0], proxy, hub, quay, others, inside, models, pipelines)
+        running = servers.start(stack, folder, tls, kube)
+        proxy = stack.enter_context(Names(running.ports))
+        clone = Clone(folder, running.push_defaults(folder, base))
+        found = Place(clone, tls[0], proxy, running)
         if kube:
-            found.cluster = enter(openshift_ai.installed(kube, pipelines, vllm, tls[0]))
-            clone.add_oc(kube.kubeconfig(), list(found.cluster.belongings().values()))
-            outside = {name: found.environment()[name] for name in ("HTTPS_PROXY", "https_proxy")}
-            where = (NAMESPACE, folder / "runs", outside, tls[0])
-            found.runs = enter(PipelineRuns(pipelines, kube, *where))
+            _add_cluster(stack, found, kube, folder)
         yield found
 
 
-def _hub(tls: tuple[Path, Path]) -> HubServer:
-    gated, private = hub_repositories.GATED, (hub_repositories.PRIVATE,)
-    return HubServer(
-        hub_repositories.repositories(),
-        token=HUB_TOKEN,
-        tls=tls,
-        cdn=names.CDN,
-        gated=gated,
-        private=private,
-        granted=(*gated, *private),
-    )
-
-
-def _insiders(folder: Path, kube: KubeServer | None) -> Path:
-    """Write who may push inside: whoever has a token, under any of the names that are usual."""
-    path = auth_files.htpasswd(folder / "insiders", "token", PUSH_TOKEN)
-    if kube:
-        user = auth_files.htpasswd(folder / "insider", "admin", kube.tokens["admin"])
-        path.write_bytes(path.read_bytes() + user.read_bytes())
-    return path
-
-
-def _ports(
-    hub: HubServer,
-    red_hat: DockerRegistry,
-    quay: DockerRegistry,
-    others: DockerRegistry,
-    inside: DockerRegistry,
-    models: ModelRegistryServer,
-    vllm: VllmServer,
-) -> dict[str, int]:
-    """Return the port of each name; the first that fits counts."""
-    return {
-        **dict.fromkeys((*names.HUB, names.CDN), port_of(hub)),
-        **dict.fromkeys(names.RED_HAT, red_hat.port),
-        **dict.fromkeys(names.QUAY, quay.port),
-        **dict.fromkeys(names.OTHERS, others.port),
-        **dict.fromkeys(names.INSIDE, inside.port),
-        **dict.fromkeys(names.MODEL_REGISTRY, port_of(models)),
-        **dict.fromkeys(names.SERVED, port_of(vllm)),
-    }
-
-
-def _push_defaults(
-    folder: Path, base: DigestReference, red_hat: DockerRegistry, quay: DockerRegistry
-) -> dict[str, str]:
-    """Have images of busybox stand where the defaults are; return each by its constant's name."""
-    auth = auth_files.write(
-        folder / "push" / "auth.json", **{quay.host: auth_files.entry(USER, PASSWORD)}
-    )
-    found = {}
-    for constant, name in _DEFAULTS.items():
-        host, _, repository = name.partition("/")
-        server = quay if host == "quay.io" else red_hat
-        pushed = push(base, f"{server.host}/{repository}", auth)
-        found[constant] = f"{name}@{pushed.partition('@')[2]}"
-    return found
+def _add_cluster(stack: ExitStack, place: Place, kube: KubeServer, folder: Path) -> None:
+    pipelines, vllm = place.servers.pipelines, place.servers.vllm
+    cluster = stack.enter_context(openshift_ai.installed(kube, pipelines, vllm, place.ca))
+    place.clone.add_oc(kube.kubeconfig(), list(cluster.belongings().values()))
+    outside = (folder / "runs", place.network, place.ca)
+    place.runs = stack.enter_context(PipelineRuns(pipelines, kube, NAMESPACE, *outside))
+    place.cluster = cluster

@@ -104,7 +104,8 @@ def test_what_drifted_is_set_right(cluster: Cluster) -> None:
 
 def test_several_model_registries_are_to_be_chosen_from(cluster: Cluster) -> None:
     with route(cluster.kube, "other"):
-        refused(cluster.run(), "choosing the Model Registry: there are https://", "MODEL_REGISTRY_")
+        several = "choosing the Model Registry: there are several: https://"
+        refused(cluster.run(), several, "MODEL_REGISTRY_")
         told(cluster.run("--remove", "--json"))
         (cluster.folder / ".env").write_text(
             "MODEL_REGISTRY_URL=https://other-rest.apps.example.com\n"

@@ -99,7 +99,7 @@ def test_a_bad_ca_file_is_one_line(cluster: Cluster, text: str | None, why: str)
     site(cluster, model_registry_ca="ca.pem")
     if text is not None:
         (cluster.folder / "ca.pem").write_text(text)
-    line = f"CA file ca.pem: {why}; name a file of certificates in PEM as model_registry_ca"
+    line = f"CA file ca.pem: {why}; name a file of certificates in PEM as model_registry_ca in the "
     refused(cluster.run(), line, code=2)
 
 

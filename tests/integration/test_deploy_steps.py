@@ -249,3 +249,4 @@ def test_the_last_lines_of_a_crashed_container_are_read(
     assert f"{POD}/kserve-container" in caught.value.why
     assert remedy in caught.value.remedy
     assert caught.value.__notes__[0] == "INFO starting"
+    assert caught.value.__notes__[-1] == f"pod {POD}: Pending on {kubelet.node}"

@@ -112,7 +112,11 @@ REFUSALS: list[tuple[str, Start, Mapping[str, str], str, tuple[str, ...]]] = [
         lambda: HubServer({REPO: FILES}, gated={REPO}, token=TOKEN),
         {},
         URI,
-        ("the repository is gated", "accept its terms at http", "set HF_TOKEN to a token of that"),
+        (
+            "the repository is gated",
+            "accept its terms at http",
+            "set HF_TOKEN (in a pipeline the secret huggingface-token) to a token of that",
+        ),
     ),
     (
         "gated, not granted",
@@ -147,7 +151,7 @@ REFUSALS: list[tuple[str, Start, Mapping[str, str], str, tuple[str, ...]]] = [
         lambda: HubServer({REPO: FILES}, token=TOKEN),
         {"HF_TOKEN": WRONG},
         URI,
-        ("the Hub refused the token", "set HF_TOKEN to a valid token, or unset it"),
+        ("the Hub refused the token", "huggingface-token) to a valid token, or unset it"),
     ),
 ]
 
@@ -233,7 +237,7 @@ def test_a_work_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "work").write_text("a file, no folder")
     with HubServer({REPO: FILES}) as hub:
         done = modelcar(tmp_path, "download", URI, HF_ENDPOINT=hub.url)
-    refused(done, f"work folder {tmp_path}/work", "Not a directory", "check its space and")
+    refused(done, f"work folder {tmp_path}/work", "Not a directory", "free space there, or")
 
 
 def test_a_work_folder_without_room(tmp_path: Path) -> None:
@@ -242,7 +246,7 @@ def test_a_work_folder_without_room(tmp_path: Path) -> None:
     files = tiny(weights=safetensors(100_000))
     with HubServer({REPO: files}) as hub:
         done = modelcar(tmp_path, "download", URI, before=full, HF_ENDPOINT=hub.url)
-    refused(done, f"work folder {tmp_path}/work", "File too large", "check its space")
+    refused(done, f"work folder {tmp_path}/work", "File too large", "free space there")
     assert not (tmp_path / FOLDER / WEIGHTS).exists()
 
 

@@ -59,7 +59,8 @@ def test_a_plan_says_whether_the_model_fits(tmp_path: Path, huge: HubServer) -> 
     four = catalog(tmp_path, gpus=4, memory="96Gi", node_selector=selector)
     fits = told(modelcar(tmp_path, "plan", four, "--json", HF_ENDPOINT=huge.url))
 
-    assert shown.stdout.splitlines()[-1].startswith(
+    assert "does not fit on 2 x L4 (g6.12xlarge)" in shown.stdout.splitlines()[0]
+    assert shown.stdout.splitlines()[1].startswith(
         "GPUs: does not fit on 2 x L4 (g6.12xlarge): 21.9 GiB of weights on each GPU, of 19.8 GiB; "
         "set serving.gpus and serving.tensor_parallel_size to 4 (weights 21.9 GiB a GPU"
     )

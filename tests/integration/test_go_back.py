@@ -141,7 +141,7 @@ def test_without_a_record_there_is_nothing_to_return_to(site: Site) -> None:
 
 
 def test_without_a_service_there_is_nothing_to_return_to(site: Site) -> None:
-    with pytest.raises(DeployError, match="there is no such service; deploy it, or check"):
+    with pytest.raises(DeployError, match="there is no such InferenceService; deploy it, or check"):
         rollback(site.server.client(), MODEL, site.namespace)
 
 

@@ -1,7 +1,6 @@
-"""The commands of KFP's own command line, as README.md has them, run as they stand there."""
+"""What the commands of KFP's own command line do, as the page on schedules has them."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -11,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests import canary
+from tests.docs import pages
 from tests.pipeline.compiled_file import ROOT, SHIPPED
 from tests.pipelines_place import TOKEN, PipelinesPlace, pipelines_place
 
+PAGE = ROOT / "docs" / "how-to" / "schedule-many.md"
 # What the cluster's client would answer.
 OC = """#!/bin/sh
 case "$1 $2" in
@@ -39,12 +40,11 @@ def pipelines(tmp_path: Path) -> Iterator[PipelinesPlace]:
 
 
 def commands() -> list[str]:
-    """Return the commands of the section, each with its further lines."""
-    text = (ROOT / "README.md").read_text()
-    section = text.partition("\n## Submitting and scheduling\n")[2].partition("\n## ")[0]
-    block = re.search(r"```console\n(.*?)```", section, re.DOTALL)
-    assert block
-    return re.split(r"^\$ ", block[1], flags=re.MULTILINE)[1:]
+    """Return the commands of the page, from the first that prepares those of KFP."""
+    shown = [one.text for one in pages.commands(PAGE.read_text())]
+    kfp = [number for number, text in enumerate(shown) if text.startswith("kfp ")]
+    first = next(number for number, text in enumerate(shown) if "default-ingress-cert" in text)
+    return shown[first : kfp[-1] + 1]
 
 
 def run(pipelines: PipelinesPlace, *lines: str) -> subprocess.CompletedProcess[str]:
@@ -66,12 +66,12 @@ def prepared() -> list[str]:
     return [one for one in commands() if not one.startswith("kfp ")]
 
 
-def test_the_readmes_commands_do_what_it_says(pipelines: PipelinesPlace) -> None:
+def test_the_commands_do_what_the_page_says(pipelines: PipelinesPlace) -> None:
     done = run(pipelines, *commands())
     assert done.returncode == 0, done.stdout + done.stderr
     store = pipelines.server.store
-    assert [one["display_name"] for one in store.all("pipelines")] == ["modelcar"]
-    assert [one["display_name"] for one in store.all("versions")] == ["modelcar", "second"]
+    assert [one["display_name"] for one in store.all("pipelines")] == ["by-hand"]
+    assert [one["display_name"] for one in store.all("versions")] == ["by-hand", "second"]
     first, second = store.all("runs")
     given = first["runtime_config"]["parameters"]
     assert (given["model_version"], given["gpu_count"]) == ("1.10", "2")

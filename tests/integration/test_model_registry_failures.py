@@ -173,7 +173,7 @@ def test_a_name_that_the_server_would_not_find_is_refused_before_any_request(
     server: ModelRegistryServer, name: str
 ) -> None:
     for wrong in (replace(MODEL, name=name), replace(MODEL, version=name)):
-        with pytest.raises(UsageError, match=r"in the model registry: it has .*; use 1 to 240"):
+        with pytest.raises(UsageError, match=r"in the Model Registry: it has .*; use 1 to 240"):
             register(Connection(server.url), wrong, IMAGE, RECORD)
     assert server.requests == []
 

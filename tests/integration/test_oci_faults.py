@@ -86,7 +86,7 @@ def test_the_pause_is_the_one_that_was_asked_for(
 def test_a_fault_that_stays_ends_after_five_tries(proxy: FaultyProxy, repository: str) -> None:
     proxy.fail("", 503, times=99, method="PATCH")
 
-    with pytest.raises(OciRegistryError, match="HTTP 503; the registry has a fault") as caught:
+    with pytest.raises(OciRegistryError, match="HTTP 503; it has a fault") as caught:
         push(proxy, repository)
 
     assert caught.value.status == 503

@@ -1,11 +1,14 @@
 """`modelcar plan`, `pin` and `check`: what scripts read, what is refused, and what is written."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from modelcar.oci.reference import DigestReference
 from tests.byte_path import REPO, below, chosen, modelcar, refused, tiny, told, write
+from tests.interrupting import Command
+from tests.screen import screen
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.hub import HubServer
 
@@ -71,6 +74,33 @@ def test_after_a_build_the_plan_names_the_layers_that_stand(
     assert made["bytes"] == {"download": 0, "upload": 0, "reused": layer["size"]}
     assert {file["layer"] for file in other["files"]} == {None}
     assert other["bytes"] == {"download": 0, "upload": layer["size"], "reused": 0}
+
+
+def test_a_plan_at_a_glance_of_a_new_and_of_an_unchanged_model(
+    tmp_path: Path, base: DigestReference, oci_registry: DockerRegistry, repository: str
+) -> None:
+    place = f"{oci_registry.host}/{repository}:1"
+    with HubServer({REPO: FILES}) as hub:
+        argv = ["plan", URI, "--to", place]
+        new = modelcar(tmp_path, *argv, HF_ENDPOINT=hub.url).stdout.splitlines()
+        build = ["build", URI, "--to", place, "--base", str(base)]
+        assert modelcar(tmp_path, *build, HF_ENDPOINT=hub.url).returncode == 0
+        plain = modelcar(tmp_path, *argv, HF_ENDPOINT=hub.url).stdout.splitlines()
+        with Command(tmp_path, argv, (40, 24), HF_ENDPOINT=hub.url) as command:
+            narrow = screen(command.rest(), 40)
+
+    unknown = "fit unknown"
+    moves = r"[\d.]+ kB to download, [\d.]+ kB to upload in 1 of 1 layer, nothing reused"
+    assert re.fullmatch(rf"tiny 1: {moves}; image [\d.]+ kB and its base; {unknown}", new[0])
+    assert new[1].startswith("GPUs: unknown: no GPU type is asked for")
+    assert f"target: {place}" in new
+    stands = r"nothing moves, [\d.]+ kB reused in 1 layer"
+    assert re.fullmatch(rf"tiny 1: {stands}; image [\d.]+ kB and its base; {unknown}", plain[0])
+    assert [line.split()[:2] for line in (new[5], plain[5])] == [["1", "new"], ["1", "reused"]]
+    assert new[6] == "left out: 2 files, 53 B (a hidden file: 1; pickle: 1)"
+    assert max(map(len, narrow)) <= 40
+    joined = " ".join(line.strip() for line in narrow)
+    assert plain[0] in joined, "all of it is there, on several lines"
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_the_right_to_delete_is_asked_for(tmp_path: Path, repository: str, build
         (["--at", "oci:images"], "pruning oci:images: it is a folder of this machine"),
         (["--at", "quay.io/org/tiny:1"], "it names one image, and the whole repository is looked"),
         (["--at", f"quay.io/org/tiny@sha256:{'ab' * 32}"], "it names one image"),
-        (["--at", "tiny"], "'tiny' is not a registry host"),
+        (["--at", "tiny"], "'tiny' is not a host"),
         (["--site", "absent.yaml"], "absent.yaml"),
     ],
 )

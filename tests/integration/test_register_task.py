@@ -106,7 +106,7 @@ def test_a_manifest_is_no_endpoint(asked: Asked) -> None:
 def test_without_a_model_registry_both_are_skipped(asked: Asked) -> None:
     assert make(asked) == Registered()
     assert make(replace(asked, endpoint=URL)) == Registered()
-    assert record(asked, "register")["detail"] == "no model registry is named"
+    assert record(asked, "register")["detail"] == "no Model Registry is named"
     assert record(asked, "verify")["detail"] == "nothing was registered"
 
 
@@ -118,4 +118,4 @@ def test_a_switch_that_is_neither_is_one_line(
         make(wrong)
 
     assert caught.value.code == 2
-    assert "parameter follow: 'perhaps' is neither; write true or false" in caplog.text
+    assert "parameter follow: 'perhaps' is neither true nor false; write one of them" in caplog.text

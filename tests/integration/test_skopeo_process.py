@@ -10,7 +10,9 @@ import pytest
 
 from modelcar import skopeo
 from modelcar.errors import MirrorError
-from modelcar.oci.reference import parse_image, parse_tag
+from modelcar.oci.reference import DigestReference, parse_image, parse_tag
+from tests.servers.docker_registry import DockerRegistry
+from tests.servers.faulty_proxy import FaultyProxy
 
 SOURCE = f"base/image@sha256:{'ab' * 32}"
 
@@ -40,6 +42,30 @@ def test_a_silent_oci_registry_is_given_up(
     assert caught.value.remedy == (
         "look at the log of the OCI registry that is silent, and at the network"
     )
+
+
+def test_bytes_on_their_way_are_told_while_it_runs(
+    oci_registry: DockerRegistry,
+    base: DigestReference,
+    repository: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first upload waits until something was told."""
+    monkeypatch.setattr("modelcar.skopeo_process._SHOW", 0.05)
+    told: list[int] = []
+    with FaultyProxy(oci_registry.host) as proxy:
+        gate = proxy.stall_answer("POST", part="/blobs/uploads/")
+
+        def moved(count: int) -> None:
+            if gate.reached.is_set():
+                told.append(count)
+                gate.release()
+
+        target = parse_tag(f"{proxy.host}/{repository}:1")
+        mirrored = skopeo.mirror(base, target, moved)
+    assert mirrored.digest == base.digest
+    assert told
+    assert min(told) >= 0
 
 
 def test_skopeo_does_not_outlive_who_started_it(silent: socket.socket) -> None:

@@ -94,9 +94,9 @@ def test_the_router_without_a_pod_behind_it_is_told(pipelines: PipelinesPlace) -
     [
         ("http://pipelines.example", "plain HTTP would show the token to the network"),
         ("https://me:C4naryBird@pipelines.example", "it holds a user, a password or a query"),
-        ("https://", "it is none"),
-        ("https://[", "it is none"),
-        ("ftp://pipelines.example", "it is none"),
+        ("https://", "it is not a URL"),
+        ("https://[", "it is not a URL"),
+        ("ftp://pipelines.example", "it is not a URL"),
     ],
 )
 def test_an_address_that_is_none_is_refused(
@@ -134,7 +134,8 @@ def test_without_kfp_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "kfp_server_api", None)
     line = refused(pipelines.submit(), code=2)
     assert line == (
-        "modelcar: the pipelines server: kfp is not installed; install modelcar-pipelines[dsp]"
+        "modelcar: the pipelines server: kfp is not installed; "
+        "run `pip install 'modelcar-pipelines[dsp]'`"
     )
 
 

@@ -219,7 +219,7 @@ def test_why_nothing_goes_on_is_said_once(
     pipelines: PipelinesPlace, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A pod whose image cannot be had waits for ever, which its server calls running."""
-    why = "the pod of mirror: its image cannot be had: manifest unknown"
+    why = "the pod of mirror: its image cannot be pulled: manifest unknown"
     asked = 0
 
     def explain() -> list[str]:

@@ -82,8 +82,8 @@ def test_the_words_of_skopeo_are_found(cluster: WholeCluster, built: Run) -> Non
 @pytest.mark.parametrize(
     ("task", "mishap", "parts"),
     [
-        ("mirror", IMAGE_PULL_BACK_OFF, ("its image cannot be had", "check the image's name")),
-        ("build", OOM_KILLED, ("for want of memory (limit ", "with a larger limit")),
+        ("mirror", IMAGE_PULL_BACK_OFF, ("its image cannot be pulled", "check the image's name")),
+        ("build", OOM_KILLED, ("for want of memory (limit ", "raise its limit")),
         ("plan", EVICTED, ("it was evicted", "low on resource")),
     ],
     ids=["no image", "no memory", "evicted"],

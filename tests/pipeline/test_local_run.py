@@ -197,7 +197,7 @@ def test_a_version_is_moved_only_when_told_to(world: World, first: Run) -> None:
     moved = world.run("moved", **other, move_version="true")
 
     assert not refused.succeeded
-    assert "register failed: tiny 2.0 in the model registry: it points at sha256:" in refused.log
+    assert "register failed: tiny 2.0 in the Model Registry: it points at sha256:" in refused.log
     base = world.base.rpartition("sha256:")[2][:12]
     assert f" (base {base} there, none here); register under another version" in refused.log
     assert moved.succeeded, moved.log

@@ -25,6 +25,10 @@ class ForwardProxy:
         self.host = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
+    def port(self, place: str) -> int | None:
+        """Return where a tunnel to `place`, a host and a port, leads; None for nowhere."""
+        return self.target or int(place.rpartition(":")[2])
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -53,7 +57,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         self._note()
-        port = self.server.owner.target or int(self.path.rpartition(":")[2])
+        port = self.server.owner.port(self.path)
+        if port is None:
+            self.send_error(502, "no such host")
+            return
         upstream = socket.create_connection(("127.0.0.1", port))
         self.send_response(200)
         self.end_headers()

@@ -47,7 +47,8 @@ class VllmServer(LoopbackServer):
             return Response.json({"error": {"message": "no such model"}}, 404)
         if path == EMBEDDINGS:
             return Response.json({"data": [{"embedding": [0.5] * 384}]})
-        assert asked["stream"] is True
+        if not asked.get("stream"):
+            return Response.json(_whole(path, "".join(self.words)))
         assert asked["stream_options"] == {"include_usage": True}
         headers = {"Content-Type": "text/event-stream; charset=utf-8"}
         return Response(200, headers, Bytes("".join(events(path, self.words)).encode()))
@@ -62,6 +63,12 @@ def events(path: str, words: Collection[str]) -> Iterator[str]:
     usage = {"prompt_tokens": 1, "completion_tokens": len(words), "total_tokens": len(words) + 1}
     yield f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n"
     yield "data: [DONE]\n\n"
+
+
+def _whole(path: str, text: str) -> dict[str, Any]:
+    """Return an answer to a request that does not ask for a stream."""
+    answer = {"message": {"role": "assistant", "content": text}} if path == CHAT else {"text": text}
+    return {"choices": [{"index": 0, **answer, "finish_reason": "stop"}]}
 
 
 def _event(choice: dict[str, Any]) -> str:

@@ -174,7 +174,7 @@ def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path: Path, known: Che
     absent = tmp_path / "absent"
     with pytest.raises(VerificationError, match=r"it is not at .*; run the download again"):
         verify(LFS, absent, known)
-    with pytest.raises(SourceError, match=r"reading .*; check the disk and its rights"):
+    with pytest.raises(SourceError, match=r"reading .*; check its rights and the disk"):
         list(blocks(absent))
 
 

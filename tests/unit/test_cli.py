@@ -103,13 +103,13 @@ WRONG: list[tuple[list[str], str]] = [
     (["build", "small", "--to", IMAGE], "a digest cannot be written to; name it as quay.io/org/"),
     (["build", "small", "--to", "quay.io/org/name:"], "'' is not a tag; write host/repository:tag"),
     (["build", "small", "--to", "oci:"], "image reference 'oci:': it names no folder"),
-    (["mirror", "org/name", "quay.io/a"], "'org' is not a registry host (a host has a dot or a"),
+    (["mirror", "org/name", "quay.io/a"], "'org' is not a host (one has a dot or a"),
     (["mirror", "quay.io/a:1", IMAGE], "a digest cannot be written to; name it as quay.io/org/"),
     (["versions", "small"], "asking the Model Registry: none is named; name it with"),
     (["archive", "small", "1"], "asking the Model Registry: none is named; name it with"),
     (
         ["register", "small", "--image", IMAGE, "--model-registry", "http://example.com"],
-        "model registry address example.com: plain HTTP would show the token",
+        "Model Registry address example.com: plain HTTP would show the token",
     ),
     (
         ["register", "small", "--image", "quay.io/a:1", "--model-registry", "https://x"],
@@ -170,9 +170,9 @@ def test_without_a_model_registry_registering_is_skipped_and_said_so(
     (empty_folder / "small.yaml").write_text(text)
     done = run("register", "small.yaml", "--image", IMAGE)
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "nothing is registered: no model registry is named; name it with" in caplog.text
+    assert "nothing is registered: no Model Registry is named; name it with" in caplog.text
     done = run("register", "small.yaml", "--image", IMAGE, "--json")
-    assert json.loads(done.stdout) == {"skipped": "no model registry is named"}
+    assert json.loads(done.stdout) == {"skipped": "no Model Registry is named"}
 
 
 def test_every_fault_of_every_file_has_its_line(empty_folder: Path) -> None:
@@ -221,4 +221,7 @@ def test_an_interrupt_says_so_and_exits_130(empty_folder: Path) -> None:
             process.send_signal(signal.SIGINT)
             _, told = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert told == "modelcar: interrupted; the same command goes on where it stopped\n"
+    assert told == (
+        "modelcar: interrupted in plan: nothing has moved yet\n"
+        "to go on: modelcar plan hf://org/name\n"
+    )

@@ -12,25 +12,28 @@ PACKAGES = ("modelcar", "components", "pipelines", "scripts", "tests")
 # Each layer may import those before it and, but for PARTS, itself.
 LAYERS = {
     "ground": """
-        errors values atomic formats images names parallel quantity retries safe_json stopping
-        wording
+        errors values atomic formats images interrupts names parallel quantity retries safe_json
+        stopping wording
     """,
     "settings": """
-        catalog checksums cluster connections entry facts faults gpu gpu_types journal kept_upload
-        lease listing look mentions model_shape oci.reference packing parameter_count parameters
-        pipeline_arguments progress pushed ranged records remote_code room run_pods safetensors
-        serving_parameters site skopeo_copy skopeo_process stamps termination trust
-        vllm_arguments weights workfolder
+        catalog catalog_file checksums cluster connections entry entry_values facts farewell
+        faults gpu gpu_types journal kept_upload lease listing look mentions model_shape
+        oci.reference packing parameter_count parameters pipeline_arguments progress proposal
+        pushed ranged records remote_code room run_pods safetensors schemas serving_parameters
+        site skopeo_copy skopeo_process stamps standing termination trust view vllm_arguments
+        weights workfolder
     """,
     "parts": "folder hub model_registry oci serving skopeo",
     "stages": """
         bases bootstrap build deployment download dsp earlier_images fitting image_fit mirrored
-        outcome page plan plan_page preflight prepare prune publish push register report
-        retention reuse run run_summary supply task tasks timeline trusted
+        new_entry outcome page page_commands page_failures page_image page_model page_next
+        page_parts page_results plan plan_page preflight prepare prune publish push register
+        report retention reuse run run_summary supply task tasks timeline trusted
     """,
     "commands": """
-        cli cli_bootstrap cli_dsp cli_dsp_lines cli_dsp_options cli_json cli_model_registry
-        cli_options cli_packing cli_preflight cli_prune cli_serving terminal
+        cli cli_bootstrap cli_catalog cli_completion cli_dsp cli_dsp_lines cli_dsp_options cli_json
+        cli_help cli_model_registry cli_options cli_packing cli_preflight cli_prune cli_serving
+        live live_rows terminal terminal_plan
     """,
 }
 ORDER = tuple(LAYERS)
@@ -186,7 +189,9 @@ HEAVY = {"huggingface_hub", "kubernetes", "mr_openapi", "aiohttp", "rich", "jinj
 BEHIND = {
     "modelcar.dsp.live": {"rich"},
     "modelcar.model_registry.client": {"aiohttp", "mr_openapi"},
-    "modelcar.terminal": {"rich"},
+    "modelcar.live": {"rich"},
+    "modelcar.live_rows": {"rich"},
+    "modelcar.terminal_plan": {"rich"},
 }
 
 

@@ -41,7 +41,7 @@ def test_skopeo_needs_a_login_of_its_own_at_the_internal_oci_registry() -> None:
     with pytest.raises(PreflightError) as caught:
         asked().may_push(NOTHING_TO_FETCH)
     assert str(caught.value) == (
-        f"preflight: failed  login: the secret registry-auth has none for {INTERNAL}, which the "
+        f"preflight: failed  login: registry-auth has no login for {INTERNAL}, which the "
         "mirror task needs; run `modelcar bootstrap`, which writes it"
     )
 

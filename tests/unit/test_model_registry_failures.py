@@ -53,7 +53,7 @@ def test_a_service_that_is_closed_leads_to_the_route(error: Exception) -> None:
 
 
 def test_a_token_that_cannot_be_sent_is_refused_and_not_shown() -> None:
-    with pytest.raises(UsageError, match="the model registry's token: it holds a line") as caught:
+    with pytest.raises(UsageError, match="the Model Registry's token: it holds a line") as caught:
         Connection(ROUTE, "C4naryBird\nx")
     assert "C4naryBird" not in str(caught.value)
 

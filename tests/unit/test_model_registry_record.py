@@ -51,7 +51,7 @@ def test_a_cut_text_is_a_beginning_in_whole_characters(text: str, limit: int) ->
 
 @pytest.mark.parametrize("name", ["", "x" * (NAME + 1), "a\nb", "a\x00", "模型"])
 def test_a_name_that_no_server_takes_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=r"name '.*in the model registry: it .*; use 1 to 240"):
+    with pytest.raises(UsageError, match=r"name '.*in the Model Registry: it .*; use 1 to 240"):
         check_names(("fine", name))
 
 

@@ -50,11 +50,11 @@ def test_a_reference_is_read(text: str, reference: Reference) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "'' is not a registry host"),
-        ("name", "'name' is not a registry host"),
-        ("org/name", "'org' is not a registry host"),
-        ("https://quay.io/org/name", "'https:' is not a registry host"),
-        ("me:secret@quay.io/org", "'me:secret' is not a registry host"),
+        ("", "'' is not a host"),
+        ("name", "'name' is not a host"),
+        ("org/name", "'org' is not a host"),
+        ("https://quay.io/org/name", "'https:' is not a host"),
+        ("me:secret@quay.io/org", "'me:secret' is not a host"),
         ("quay.io", "'' is not a repository name"),
         ("quay.io/", "'' is not a repository name"),
         ("quay.io//name", "'/name' is not a repository name"),

@@ -19,6 +19,7 @@ from modelcar.values import (
     StageRecord,
     from_json,
 )
+from tests import canary
 
 DIGEST = Digest("a" * 64)
 IMAGE = ImageDigest("quay.io/org/m", DIGEST)
@@ -76,6 +77,23 @@ def test_a_failure_is_recorded_with_its_parts_and_raised_again(tmp_path: Path) -
         "why": "no GPU; none at all",
         "remedy": "add a node",
     }
+
+
+def test_a_failure_keeps_what_was_said_before_and_what_was_found(tmp_path: Path) -> None:
+    secret = canary.secret("hf_")
+    error = DeployError("m", "it crashed")
+    error.add_note(f"INFO api_key='{secret}', max_tokens=32")
+    error.add_note(f"Authorization: Bearer {secret}\x1b")
+    recorder = RunRecorder(tmp_path, "run-1")
+    with pytest.raises(DeployError), recorder.stage("deploy") as handle:
+        handle.done({"name": "m"})
+        raise error
+    (record,) = run_summary.read(tmp_path, "run-1")
+    assert (record.status, record.result["name"]) == ("failed", "m")
+    assert record.result["evidence"] == [
+        "INFO api_key='***', max_tokens=32",
+        "Authorization: Bearer ***",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -88,12 +88,12 @@ def test_pods_of_kfp_itself_and_of_the_report_are_no_stage(node: str) -> None:
             ended(137, reason="OOMKilled"),
             {},
             "it was killed for want of memory (limit 2Gi); run it again; if it comes back, "
-            "compile the pipeline with a larger limit",
+            "raise its limit (pipelines/_settings.py)",
         ),
         (
             {"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}},
             {},
-            "its image cannot be had: manifest unknown; check the image's name, and the "
+            "its image cannot be pulled: manifest unknown; check the image's name, and the "
             "account's pull secret",
         ),
         (
@@ -104,8 +104,8 @@ def test_pods_of_kfp_itself_and_of_the_report_are_no_stage(node: str) -> None:
                 }
             },
             {},
-            'its container cannot be made: secret "x" not found; make what it names, such as the '
-            "volume claim or a secret",
+            'its container cannot be made: secret "x" not found; run `modelcar bootstrap`, '
+            "or make what it names",
         ),
         (
             None,
@@ -116,8 +116,8 @@ def test_pods_of_kfp_itself_and_of_the_report_are_no_stage(node: str) -> None:
         (
             None,
             {"conditions": [{"reason": "Unschedulable", "message": "0/3 nodes are available"}]},
-            "no node takes it: 0/3 nodes are available; free CPU and memory in the cluster, or "
-            "make the volume claim",
+            "no node takes it: 0/3 nodes are available; free CPU and memory, or run "
+            "`modelcar bootstrap` for the volume claim",
         ),
         (
             ended(1),
@@ -136,7 +136,8 @@ def test_a_pod_that_never_ran_our_code_says_why(
 ) -> None:
     found = only(pod("root.exit-handler-1.mirror.executor", state, **status))
     assert (found.status, found.error) == ("failed", f"the pod of mirror: {error}")
-    assert {"what", "why", "remedy"} == found.result.keys()
+    assert {"what", "why", "remedy", "evidence"} == found.result.keys()
+    assert found.result["evidence"] == ["pod modelcar-x7-1"]
 
 
 def test_what_still_waits_or_runs_is_no_failure() -> None:
@@ -188,4 +189,15 @@ def test_what_kfps_own_containers_wait_for_is_told() -> None:
     waiting = {"waiting": {"reason": "ErrImagePull", "message": "no launcher"}}
     init = [{"name": "kfp-launcher", "state": waiting}]
     found = only(pod("root.exit-handler-1.build.executor", None, initContainerStatuses=init))
-    assert "its image cannot be had: no launcher" in found.error
+    assert "its image cannot be pulled: no launcher" in found.error
+
+
+def test_a_failed_pod_says_where_it_ran_and_its_last_words() -> None:
+    state = ended(1, message="level=fatal msg=denied\n\x1b[31mgone")
+    placed = pod("root.exit-handler-1.mirror.executor", state)
+    placed["spec"]["nodeName"] = "node-1"
+    assert only(placed).result["evidence"] == [
+        "pod modelcar-x7-1 on node-1",
+        "level=fatal msg=denied",
+        "\N{REPLACEMENT CHARACTER}[31mgone",
+    ]

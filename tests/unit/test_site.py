@@ -69,12 +69,12 @@ FAULTS = [
     ),
     (
         "oci_registry: quay.io/org:latest",
-        "oci_registry: 'quay.io/org:latest' names more than a place; "
+        "oci_registry: 'quay.io/org:latest' is not a host and a namespace; "
         "write host/namespace, without tag or digest",
     ),
     (
         "mirror: quay.io/org/",
-        "mirror: 'quay.io/org/' names more than a place; "
+        "mirror: 'quay.io/org/' is not a host and a namespace; "
         "write host/namespace, without tag or digest",
     ),
     (
@@ -84,7 +84,8 @@ FAULTS = [
     ),
     (
         "mirror: oci:folder",
-        "mirror: 'oci:folder' names more than a place; write host/namespace, without tag or digest",
+        "mirror: 'oci:folder' is not a host and a namespace; "
+        "write host/namespace, without tag or digest",
     ),
     (
         "model_registry: registry.example.com",
@@ -110,7 +111,7 @@ FAULTS = [
     ),
     (
         "images: {base: ubi9}",
-        "images.base: 'ubi9': 'ubi9' is not a registry host (a host has a dot or a port); "
+        "images.base: 'ubi9': 'ubi9' is not a host (one has a dot or a port); "
         "write host/repository@sha256:…",
     ),
     (

@@ -99,7 +99,7 @@ def test_a_work_folder_that_is_not_absolute_is_wrong_use() -> None:
     assert done.returncode == 2
     assert done.stderr == (
         "build failed: parameter workdir: 'relative' is not an absolute path; "
-        "name a folder on the PVC\n"
+        "name a folder of the volume claim\n"
     )
     with pytest.raises(UsageError):
         task.root("")

@@ -67,3 +67,21 @@ def test_a_line_that_is_no_record_is_passed_over() -> None:
     texts = ("", "Killed", "[]", "3", '{"name": "x"}')
     for text in texts:
         assert [one.name for one in termination.read(f"{text}\n{good}\n")] == ["build"]
+
+
+PARTS = {"what": "deploying m", "why": "it crashed", "remedy": "take more GPUs"}
+FAILED = StageRecord("deploy", "failed", 1.0, error="deploying m: it crashed; take more GPUs")
+
+
+def test_an_error_is_told_once_by_its_parts() -> None:
+    failed = replace(FAILED, result=PARTS)
+    told = termination.short(failed)
+    assert told["error"] == ""
+    assert termination.read(json.dumps(told)) == (failed,)
+
+
+def test_of_evidence_the_last_lines_are_left_and_no_model_card() -> None:
+    lines = [f"{n:02d} {'x' * 97}" for n in range(30)]
+    facts = {"license": "mit", "card": "y" * 5000}
+    told = termination.short(replace(FAILED, result={**PARTS, "evidence": lines, "facts": facts}))
+    assert told["result"] == {**PARTS, "evidence": lines[-6:], "facts": {"license": "mit"}}

@@ -100,9 +100,9 @@ EXAMPLES = (
     ),
     ImageFacts(COMMIT, 3, 10, {"license": "mit"}),
     ModelVersion("name", "1.0", "oci://x", "1", "2", "3", changed=False),
-    Endpoint("name", "models", "https://x", 12.5, 0.25, 40.5),
+    Endpoint("name", "models", "https://x", 12.5, 0.25, 40.5, True, "oci://old"),
     STAGE,
-    RunRecord("name", "1.0", "succeeded", (STAGE,), "sha256:1", "m", "r", "e"),
+    RunRecord("name", "1.0", "succeeded", (STAGE,), "sha256:1", "m", "r", "e", "name", "run-1"),
 )
 
 

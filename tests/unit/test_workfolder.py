@@ -64,7 +64,7 @@ def test_a_plan_that_is_not_there_whole_is_refused(work: WorkFolder, damage: str
         path.unlink()
     else:
         path.write_text(text[: len(text) // 2] if damage == "half" else damage)
-    with pytest.raises(SourceError, match=f"plan {digest.short}: .*; run download again on this"):
+    with pytest.raises(SourceError, match=f"{digest.short}: .*; run the download again with this"):
         work.load(digest)
 
 

@@ -45,7 +45,7 @@ def model_registry(asked: Request) -> tuple[str, str]:
 
 def certificates(path: Path) -> str:
     """Return the text of a file of CA certificates; raise UsageError where it is none."""
-    remedy = "name a file of certificates in PEM as model_registry_ca"
+    remedy = "name a file of certificates in PEM as model_registry_ca in the site file"
     try:
         ssl.create_default_context(cafile=path)
         return path.read_text(encoding="utf-8")

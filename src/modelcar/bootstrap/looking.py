@@ -103,10 +103,8 @@ def _model_registry(api: "ApiClient", url: str) -> ModelRegistry:
         log.info("the Model Registry %s is at %s", known[0].name, known[0].url)
         return known[0]
     if known:
-        several = ", ".join(one.url for one in known)
-        raise DeployError(
-            "choosing the Model Registry", f"there are {several}", "set MODEL_REGISTRY_URL"
-        )
+        why = f"there are several: {', '.join(one.url for one in known)}"
+        raise DeployError("choosing the Model Registry", why, "name one in MODEL_REGISTRY_URL")
     log.warning("no Model Registry's Route is seen; set MODEL_REGISTRY_URL to register")
     return ModelRegistry("", "", MODEL_REGISTRIES[0])
 
@@ -118,7 +116,8 @@ def _named(api: "ApiClient", url: str, known: Sequence[ModelRegistry]) -> ModelR
             return ModelRegistry(one.name, url, one.namespace)
     name = found.name_of(url)
     if not name:
-        log.warning("%s: its name is not known, and nobody is bound to its Role", url)
+        what = "%s: its name is not known; bind the account to its Role registry-user-NAME"
+        log.warning(what, url)
         return ModelRegistry("", url, MODEL_REGISTRIES[0])
     return ModelRegistry(name, url, _place(api, MODEL_REGISTRIES))
 

@@ -111,7 +111,7 @@ def base_url(text: str) -> str:
     except ValueError:
         sound = False
     if not sound or re.search(r"\s", text):
-        raise UsageError("the pipelines server's address", "it is none", "write https://host")
+        raise UsageError("the pipelines server's address", "it is not a URL", "write https://host")
     what = f"pipelines server address {parts.hostname}"  # the rest may hold a secret
     if "@" in parts.netloc or parts.query:
         raise UsageError(what, "it holds a user, a password or a query", "leave these out")

@@ -92,7 +92,7 @@ def library() -> ModuleType:
     try:
         import kfp_server_api
     except ModuleNotFoundError as error:
-        remedy = "install modelcar-pipelines[dsp]"
+        remedy = "run `pip install 'modelcar-pipelines[dsp]'`"
         raise UsageError("the pipelines server", "kfp is not installed", remedy) from error
     return cast(ModuleType, kfp_server_api)
 

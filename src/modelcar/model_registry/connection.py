@@ -36,7 +36,7 @@ class Connection:
         if not trust.is_token(self.token):
             why = "it holds a line break, a blank or a letter that no token has"
             remedy = "write it again in MODEL_REGISTRY_TOKEN or in the secret"
-            raise UsageError("the model registry's token", why, remedy)
+            raise UsageError("the Model Registry's token", why, remedy)
 
     @property
     def name(self) -> str:
@@ -81,12 +81,12 @@ def _split(text: str) -> urllib.parse.SplitResult:
         return urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
     except ValueError as error:
         remedy = "write https://host or https://host:port"
-        raise UsageError("model registry address", str(error), remedy) from error
+        raise UsageError("Model Registry address", str(error), remedy) from error
 
 
 def _base_url(text: str) -> str:
     parts = _split(text)
-    what = f"model registry address {parts.hostname}"  # the rest may hold a secret
+    what = f"Model Registry address {parts.hostname}"  # the rest may hold a secret
     if parts.scheme not in ("http", "https") or not parts.hostname or not _port_is_fine(parts):
         raise UsageError(what, "it is no web address", "write https://host or https://host:port")
     if "@" in parts.netloc or parts.query:

@@ -82,7 +82,7 @@ def register(
     """
     wanted = _Wanted(model, image_uri(image), record, run, move_version)
     recorded.check_names((model.name, model.version))
-    what = f"registering {wanted.title} in the model registry at {connection.url}"
+    what = f"registering {wanted.title} in the Model Registry at {connection.url}"
     return ask(connection, what, lambda api: _attempt(api, wanted))
 
 
@@ -153,9 +153,11 @@ def _is_move(found: _Found, wanted: _Wanted) -> bool:
         differs = recorded.difference(kept, wanted.record.texts())
         there, here = line(digest(uri), 100), digest(wanted.uri)
         why = f"it points at {there}, and this image is {here} ({differs})"
-        remedy = "register under another version, move this one with --move-version, or let the "
-        remedy += "version follow a branch with --follow"
-        raise DriftError(f"{wanted.title} in the model registry", why, remedy)
+        remedy = (
+            "register under another version, move this one with --move-version (move_version in a"
+            " pipeline), or let the version follow a branch with --follow"
+        )
+        raise DriftError(f"{wanted.title} in the Model Registry", why, remedy)
     return True
 
 

@@ -17,7 +17,7 @@ def holdings(connection: Connection) -> tuple[Mention, ...]:
     Texts of any field count, such as the versions' properties `mirror` and `previous_uri`.
     Raises ModelRegistryError.
     """
-    return ask(connection, f"listing what the model registry at {connection.url} names", _holdings)
+    return ask(connection, f"listing what the Model Registry at {connection.url} names", _holdings)
 
 
 async def _holdings(api: Any) -> tuple[Mention, ...]:

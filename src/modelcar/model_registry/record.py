@@ -69,7 +69,7 @@ def check_names(names: Iterable[str]) -> None:
     """
     for name in names:
         if not (name.isascii() and name.isprintable() and 0 < len(name) <= NAME):
-            what = f"name {name[:40]!r} in the model registry"
+            what = f"name {name[:40]!r} in the Model Registry"
             why = f"it has {len(name)} characters, or some that are not printable ASCII"
             raise UsageError(what, why, f"use 1 to {NAME} printable ASCII characters")
 

@@ -29,7 +29,7 @@ def set_state(connection: Connection, model: str, version: str, state: State) ->
     deployed from, and for a version whose model is archived.
     """
     title = f"{model} {version}".strip()
-    what = f"setting {title} to {state} in the model registry at {connection.url}"
+    what = f"setting {title} to {state} in the Model Registry at {connection.url}"
     found = ask(connection, what, lambda api: _set(api, what, (model, version), state))
     return Changed(model, version, state, found)
 

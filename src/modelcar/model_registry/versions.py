@@ -55,7 +55,7 @@ def versions(connection: Connection, model: str) -> tuple[Registered, ...]:
     What serves it is known as far as OpenShift AI tells the Model Registry. Raises
     ModelRegistryError, also when there is no such model.
     """
-    what = f"listing the versions of {model} in the model registry at {connection.url}"
+    what = f"listing the versions of {model} in the Model Registry at {connection.url}"
     found = ask(connection, what, lambda api: _versions(api, model))
     if found is None:
         raise ModelRegistryError(what, "there is no such model", "register it, or check its name")
@@ -67,7 +67,7 @@ def digests(connection: Connection, model: str) -> tuple[Digest, ...]:
 
     Raises ModelRegistryError.
     """
-    what = f"reading the digests of {model} in the model registry at {connection.url}"
+    what = f"reading the digests of {model} in the Model Registry at {connection.url}"
     uris = ask(connection, what, lambda api: _uris(api, model), attempts=3)
     return tuple(dict.fromkeys(found for uri in uris if (found := Digest.read(digest(uri)))))
 
@@ -78,7 +78,7 @@ def ids_of(connection: Connection, model: Model, image: ImageDigest) -> ModelVer
     Raises ModelRegistryError.
     """
     title = f"{model.name} {model.version}"
-    what = f"looking up {title} in the model registry at {connection.url}"
+    what = f"looking up {title} in the Model Registry at {connection.url}"
     found = ask(connection, what, lambda api: _ids_of(api, model))
     return found if found and digest(found.uri) == str(image.digest) else None
 

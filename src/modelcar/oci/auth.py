@@ -156,5 +156,5 @@ def _credential(encoded: Any, username: Any, password: Any) -> Credential | None
 
 
 def _elsewhere(path: Path, repository: Repository, why: str) -> ImageError:
-    remedy = f"`skopeo login --authfile FILE {repository.host}` and set REGISTRY_AUTH_FILE=FILE"
+    remedy = f"run `skopeo login --authfile FILE {repository.host}` and set REGISTRY_AUTH_FILE=FILE"
     return ImageError(f"auth file {path}", why, remedy)

@@ -55,7 +55,8 @@ def whole(blocks: Iterable[bytes], most: int) -> bytes:
     for block in blocks:
         data += block
         if len(data) > most:
-            raise ImageError("reading a small blob", f"it has more than {most} bytes")
+            why = f"it has more than {most} bytes"
+            raise ImageError("reading a config or manifest", why, "name another image")
     return bytes(data)
 
 
@@ -77,7 +78,8 @@ class Cursor:
         while self.at < stop:
             block = self._rest or next(self._blocks, None)
             if block is None:  # who waits for the rest would wait for ever
-                raise ImageError("reading a layer", f"it ended at byte {self.at}, before {stop}")
+                why = f"it ended at byte {self.at}, before {stop}"
+                raise ImageError("reading a layer", why, "run it again")
             piece, self._rest = block[: stop - self.at], block[stop - self.at :]
             self.at += len(piece)
             yield piece

@@ -235,7 +235,8 @@ class Session:
                 what, f"its token service {place} is no address", remedy
             ) from error
         if not url.startswith("https://") and not trust.is_loopback(host):
-            raise OciRegistryError(what, f"its token service is {place}, which is not HTTPS")
+            why = f"its token service is {place}, which is not HTTPS"
+            raise OciRegistryError(what, why, "have it name one with https://")
         try:
             response = self._whole(
                 self._pools.request("GET", url, headers=headers, preload_content=False)
@@ -335,11 +336,11 @@ def _remedy(repository: Repository, response: Response) -> str:
         case 404:
             return f"check that the repository {repository.path} exists and may be read"
         case 413:
-            return "raise the registry's limit, or send smaller parts with --chunk-size 100Mi"
+            return "raise its limit, or send smaller parts with --chunk-size 100Mi"
         case 429:
-            return "the registry limits the rate: try again later"
+            return "it limits the rate: try again later"
         case status if status >= 500:
-            return "the registry has a fault: try again, or look at its log"
+            return "it has a fault: try again, or look at its log"
         case status if status >= 300 and "Location" in response.headers:
             return "name the host that it sends on to"
-    return "run it again, or look at the registry's log"
+    return "run it again, or look at its log"

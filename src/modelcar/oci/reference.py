@@ -136,7 +136,7 @@ def _repository(name: str) -> tuple[Location, str]:
     host, _, rest = name.partition("/")
     path, _, tag = rest.partition(":")
     if not _HOST.fullmatch(host) or not ("." in host or ":" in host or host == "localhost"):
-        why = f"{host!r} is not a registry host (a host has a dot or a port)"
+        why = f"{host!r} is not a host (one has a dot or a port)"
         raise ReferenceError_(f"image reference {name!r}", why, _REMEDY)
     if not _REPOSITORY.fullmatch(path):
         why = f"{path!r} is not a repository name (lower case, digits, . _ - /)"

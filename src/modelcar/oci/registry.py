@@ -28,6 +28,7 @@ from modelcar.values import Digest
 
 _ACCEPT: Final = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX))
 _BLOCK: Final = 1 << 20
+_DAMAGED: Final = "have the OCI registry's storage checked"
 _PAGES: Final = 1000
 _NEXT: Final = re.compile(r'<([^>]+)>\s*;\s*rel="?next')
 _NOT_MOUNTED: Final = (400, 401, 403, 404, 405, 500, 501)
@@ -71,7 +72,7 @@ class OciRepository:
             raise OciRegistryError(what, "the connection broke", "run it again") from error
         if sha256.hexdigest() != digest.hex:
             why = f"its bytes have the digest sha256:{sha256.hexdigest()}"
-            raise ImageError(f"blob {digest} of {self._repository}", why, "the registry is damaged")
+            raise ImageError(f"blob {digest} of {self._repository}", why, _DAMAGED)
 
     def tags(self) -> Iterator[str]:
         """Yield every tag, page by page; none for a repository that is not there yet."""
@@ -96,8 +97,8 @@ class OciRepository:
             return None
         found = RawManifest(self._media_type(response), response.data)
         if isinstance(name, Digest) and found.digest != name:
-            why = f"the registry answered with {found.digest}"
-            raise ImageError(f"{self._repository}@{name}", why, "the registry is damaged")
+            why = f"the OCI registry answered with {found.digest}"
+            raise ImageError(f"{self._repository}@{name}", why, _DAMAGED)
         return found
 
     def put_manifest(self, manifest: RawManifest, tag: str) -> None:
@@ -117,7 +118,11 @@ class OciRepository:
         stored = response.headers.get("Docker-Content-Digest", str(manifest.digest))
         if stored != str(manifest.digest):
             why = f"it was stored as {stored}, not as {manifest.digest}"
-            raise ImageError(f"manifest of {self._repository}", why, "the registry changes images")
+            raise ImageError(
+                f"manifest of {self._repository}",
+                why,
+                "use an OCI registry that keeps images as they are",
+            )
 
     def mount_blob(self, digest: Digest, source: Location) -> bool:
         """Take the blob over from another repository of this registry; False if it must move."""
@@ -172,4 +177,8 @@ class OciRepository:
             if response.status == 200:
                 return response
             url = self._session.location(url, response)
-        raise OciRegistryError(f"reading from {self._repository}", "it redirects without end")
+        raise OciRegistryError(
+            f"reading from {self._repository}",
+            "it redirects without end",
+            "look at what answers there",
+        )

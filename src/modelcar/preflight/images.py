@@ -14,7 +14,7 @@ def named(images: Mapping[str, str]) -> Iterator[Finding]:
     for name, text in images.items():
         check = f"images.{name}"
         if text == "scratch" or text.startswith("oci:"):
-            yield Finding(check, "ok", f"{text} is no image of a registry")
+            yield Finding(check, "ok", f"{text} is not an image of an OCI registry")
             continue
         yield _stands(check, parse(text), needed=name == "base")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelcar import quantity
 from modelcar.look import look
@@ -12,17 +12,18 @@ from modelcar.wording import size
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
+_MAKE: Final = "run `modelcar bootstrap"
+
 
 def volume(api: "ApiClient", namespace: str, claim: str, needed: int) -> Iterator[Finding]:
     """Look at the volume claim: is it there, bound, and large enough for that many bytes."""
     pvc = look(api, f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}")
     if isinstance(pvc, str):
-        remedy = f"run `modelcar bootstrap -n {namespace}`"
         state: State = "failed" if pvc == "absent" else "unknown"
         what = f"{claim} is {'not there' if pvc == 'absent' else 'hidden'}"
-        yield Finding("pvc", state, what, remedy)
+        yield Finding("pvc", state, what, f"{_MAKE} -n {namespace}`")
         return
-    yield _claim(claim, pvc, needed)
+    yield _claim(claim, pvc, needed, f"{_MAKE} -n {namespace}`")
 
 
 def pull_secret(api: "ApiClient", namespace: str, name: str) -> Iterator[Finding]:
@@ -32,8 +33,7 @@ def pull_secret(api: "ApiClient", namespace: str, name: str) -> Iterator[Finding
         return
     there = look(api, f"/api/v1/namespaces/{namespace}/secrets/{name}")
     if there == "absent":
-        remedy = f"run `modelcar bootstrap -n {namespace} --env-file .env`"
-        remedy += ", or name another"
+        remedy = f"{_MAKE} -n {namespace} --env-file .env`, or name another"
         yield Finding("pull_secret", "failed", f"{name} is not there", remedy)
     elif there == "hidden":
         yield Finding("pull_secret", "unknown", f"{name} may not be looked up")
@@ -61,7 +61,7 @@ def standing(api: "ApiClient", namespace: str, name: str) -> Finding | None:
     return Finding("runtime", "ok", f"{name} is there")
 
 
-def _claim(name: str, pvc: dict[str, Any], needed: int) -> Finding:
+def _claim(name: str, pvc: dict[str, Any], needed: int, again: str) -> Finding:
     status = pvc.get("status") or {}
     asked = pvc["spec"]["resources"]["requests"]["storage"]
     room = quantity.parse(str((status.get("capacity") or {}).get("storage", asked))) or Decimal(0)
@@ -70,9 +70,9 @@ def _claim(name: str, pvc: dict[str, Any], needed: int) -> Finding:
         what = f"{name} has {size(float(room))}, the files take {size(needed)}"
         return Finding("pvc", "failed", what, remedy)
     if "deletionTimestamp" in pvc["metadata"]:
-        return Finding("pvc", "failed", f"{name} is being deleted", "wait, and bootstrap anew")
+        return Finding("pvc", "failed", f"{name} is being deleted", f"wait, and {again}")
     if status.get("phase") == "Lost":
-        return Finding("pvc", "failed", f"{name} has lost its volume", "delete it, and bootstrap")
+        return Finding("pvc", "failed", f"{name} has lost its volume", f"delete it, and {again}")
     if status.get("phase") != "Bound":
         what = f"{name} is not bound yet; that may come with the first pod"
         return Finding("pvc", "warning", what, "read `oc describe pvc` if it stays so")

@@ -11,6 +11,7 @@ from modelcar.errors import DeployError
 from modelcar.names import dns_name
 from modelcar.serving.apply import Applying, Before
 from modelcar.serving.check import check
+from modelcar.serving.history import previous
 from modelcar.serving.manifest import Manifest, inference_service
 from modelcar.serving.objects import Objects, find_service
 from modelcar.serving.rollout import Rollout
@@ -96,7 +97,7 @@ def deploy(
     answer = _try_out(url, name, shown, ca_file) if smoke else NOT_ASKED
     took = round(time.monotonic() - began, 1)
     speed = (round(answer.seconds_to_first_token, 3), round(answer.tokens_per_second, 1))
-    return Endpoint(name, namespace, url, took, *speed)
+    return Endpoint(name, namespace, url, took, *speed, bool(shown), previous(service)[0])
 
 
 def patience(image_bytes: int, timeout: float | None = None) -> float:

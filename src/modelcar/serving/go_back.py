@@ -28,7 +28,7 @@ def rollback(api: "ApiClient", model: Model, namespace: str, **options: Any) -> 
     """
     what, live = f"rolling back {namespace}/{dns_name(model.name)}", _live(api, model, namespace)
     if live is None:
-        raise DeployError(what, "there is no such service", "deploy it, or check the name")
+        raise DeployError(what, "there is no such InferenceService", "deploy it, or check the name")
     image, ids = _former(what, model, live)
     return deploy(api, model, image, namespace, registered=ids, **options)
 

@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from modelcar.errors import DeployError
-from modelcar.serving.diagnose import Diagnosis, diagnose
+from modelcar.serving.diagnose import Diagnosis, diagnose, diagnoses
 from modelcar.serving.history import image_of
 from modelcar.serving.manifest import SETTINGS, Manifest
 from modelcar.serving.objects import Objects
@@ -17,6 +18,8 @@ from modelcar.serving.signs import Seen, crashed
 from modelcar.serving.watching import Watching
 from modelcar.values import Digest
 from modelcar.wording import duration
+
+_FEW = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,12 @@ class Rollout:
         return state
 
     def _failure(self, state: State, diagnosis: Diagnosis | None) -> DeployError:
-        if diagnosis:
-            return hindered(self._what, diagnosis)
+        failure = hindered(self._what, diagnosis) if diagnosis else self._unexplained(state)
+        for found in _besides(state, failure.why):
+            failure.add_note(found)
+        return failure
+
+    def _unexplained(self, state: State) -> DeployError:
         said = condition(state.service, "Ready", "message") or "no condition says why"
         why = f"it is not ready after {duration(self.timeout)} ({said})"
         remedy = f"look at `oc describe inferenceservice {self.name}` and its pods' logs"
@@ -149,6 +156,16 @@ def hindered(what: str, diagnosis: Diagnosis) -> DeployError:
     for quoted in diagnosis.evidence:
         failure.add_note(quoted)
     return failure
+
+
+def _besides(state: State, told: str) -> Iterator[str]:
+    """Yield what else hinders the service, and how its pods stand: a few of each."""
+    others = (one.cause for one in diagnoses(state.seen()) if one.cause != told)
+    yield from (f"also: {cause}" for cause in islice(others, _FEW))
+    for pod in (state.pods or ())[:_FEW]:
+        phase = pod.get("status", {}).get("phase", "unknown")
+        node = pod.get("spec", {}).get("nodeName")
+        yield f"pod {pod['metadata']['name']}: {phase}" + (f" on {node}" if node else "")
 
 
 def look(objects: Objects, name: str) -> State | None:

@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         "waiting",
         _PULL,
         "the image cannot be pulled",
-        "read the pod's events: `oc describe pod`",
+        "read the pod's events: `oc describe pod POD`",
     ),
     Rule(
         "ended",
@@ -220,7 +220,7 @@ RULES: tuple[Rule, ...] = (
         r"(No such file or directory|Permission denied): '/mnt/models[^\n]*|"
         r"Error[^\n]*/mnt/models[^\n]*(does not exist|does not appear)[^\n]*",
         "vLLM does not find the model at /mnt/models",
-        "remove --model from the arguments, and user ids from the pod: all its containers need"
+        "remove --model from serving.args, and user ids from the pod: all its containers need"
         " the namespace's",
         1,
     ),
@@ -235,7 +235,7 @@ RULES: tuple[Rule, ...] = (
         "waiting",
         r"^CrashLoopBackOff\b",
         "it starts and ends again and again",
-        "read what it said last: `oc logs --previous`",
+        "read what it said last: `oc logs --previous POD`",
         2,
     ),
 )

@@ -73,5 +73,5 @@ def _login_of_skopeo(target: TagReference) -> Iterator[Finding]:
     place = target.location
     if isinstance(place, Repository) and place.in_cluster and not auth.in_files(place):
         remedy = "run `modelcar bootstrap`, which writes it"
-        what = f"the secret registry-auth has none for {place.host}, which the mirror task needs"
+        what = f"registry-auth has no login for {place.host}, which the mirror task needs"
         yield Finding("login", "failed", what, remedy)

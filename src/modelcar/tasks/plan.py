@@ -67,10 +67,10 @@ def _of_hub(asked: Asked, model: Model, deploys: bool, stage: Handle, summary: P
         made = plan.make(model, WorkFolder(Path(nothing)), hub)
     plan.warn(made)
     fit = fitting.of_plan(model, made, hub)
+    stage.done(fitting.recorded(made, fit), outcome.chosen(made))
     required = deploys and not parameters.switch("ignore_fit", asked.ignore_fit)
     (fitting.require if required else fitting.say)(model, fit)
     summary.write_text(plan_page.markdown(made, fit), encoding="utf-8")
-    stage.done(made, outcome.chosen(made))
     return made
 
 

@@ -74,7 +74,7 @@ def make(asked: Asked) -> Registered:
     with task("register", asked.workdir) as stage:
         connection = asked.connection()
         if connection is None:
-            stage.skip("no model registry is named")
+            stage.skip("no Model Registry is named")
             return Registered()
         version = _converge(connection, asked, asked.record(mirror))
         stage.done(version, outcome.register(version))

@@ -46,6 +46,7 @@ def _run(model: Model) -> RunRecord:
     """Return what is known of the run; one that did not come to its end has failed."""
     stages = _stages()
     run = run_summary.summary(model.name, model.version, stages)
+    run = replace(run, pipeline_run=run_id())
     names = {stage.name for stage in stages}
     if names == {_OWN}:
         return replace(run, status="running")  # how it ended is not known

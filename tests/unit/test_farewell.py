@@ -1,0 +1,81 @@
+from modelcar import farewell
+from modelcar.farewell import Farewell
+from modelcar.values import (
+    ModelSource,
+    Moved,
+    Plan,
+    PlannedLayer,
+    SourceFile,
+    StageRecord,
+)
+from modelcar.view import Unseen
+from tests import canary
+
+
+def plan(layers: int, reused: int) -> Plan:
+    items = tuple(
+        PlannedLayer((SourceFile(f"{number}", 1000),), 1000, reused=number < reused)
+        for number in range(layers)
+    )
+    files = tuple(file for item in items for file in item.files)
+    moved = Moved(downloaded=400, uploaded=1000 * (layers - reused), reused=1000 * reused)
+    return Plan("m", "1", ModelSource("hf", "o/m"), None, files, (), items, moved)
+
+
+def last_words(view: Unseen) -> list[str]:
+    said = Farewell()
+    said.view = view
+    said.typed("modelcar", ["build", "hf://o/m", "--to", "oci:my images:1"])
+    return said.lines()
+
+
+def begun(stage: str) -> Unseen:
+    view = Unseen()
+    view.stage(StageRecord(stage, "running", 0.0))
+    return view
+
+
+def test_the_layers_that_stand_are_counted_the_reused_ones_too() -> None:
+    view = begun("build")
+    view.standing.build(plan(9, reused=2), "quay.io/me/m")
+    with view.transfer("push 3", 1000) as advance:
+        advance(1000)
+    assert last_words(view) == [
+        "modelcar: interrupted in build: 3 of 9 layers stand at quay.io/me/m, "
+        "1.0 kB of 7.0 kB moved",
+        "to go on: modelcar build hf://o/m --to 'oci:my images:1'",
+    ]
+
+
+def test_before_the_first_layer_nothing_has_moved() -> None:
+    assert last_words(begun("build"))[0] == (
+        "modelcar: interrupted in build: nothing has moved yet"
+    )
+
+
+def test_of_a_download_the_bytes_are_told_and_where_they_lie() -> None:
+    view = begun("download")
+    view.standing.download(plan(2, reused=0), "/work")
+    with view.transfer("download 1", 1000) as advance:
+        advance(300)
+    assert last_words(view)[0] == (
+        "modelcar: interrupted in download: 300 B of 400 B moved into /work, "
+        "where whole and half files stay"
+    )
+
+
+def test_a_verb_without_a_view_is_named() -> None:
+    said = Farewell()
+    said.typed("modelcar", ["-v", "versions", "m"])
+    assert said.lines() == ["modelcar: interrupted in versions", "to go on: modelcar -v versions m"]
+
+
+def test_what_looks_like_a_secret_is_not_repeated() -> None:
+    own, login = canary.secret("own"), canary.secret("login")
+    typed = ["x", f"https://me:{login}@host/a", "https://host/?X-Signature=abc&n=1", own]
+    typed += [f"hf_{'a' * 34}", f"sha256~{'a' * 43}", f"sha256:{'ab' * 32}", "hf://hf_team/model"]
+    shown = farewell.again("modelcar", typed, {"HF_TOKEN": own})
+    assert shown == (
+        "modelcar x 'https://…@host/a' 'https://host/?X-Signature=…&n=1' '…' '…' '…' "
+        f"sha256:{'ab' * 32} hf://hf_team/model"
+    )

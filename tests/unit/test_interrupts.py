@@ -1,0 +1,127 @@
+"""What an interrupt does to a process that does not let itself be ended."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from modelcar import interrupts
+from tests.interrupting import load
+
+PROGRAM = """
+import os, sys, threading, ctypes
+from modelcar import interrupts
+
+def leave():
+    print("left", flush=True)
+    os._exit(130)
+
+with interrupts.heeded(leave):
+    try:
+        {work}
+    except KeyboardInterrupt:
+        print("heard", flush=True)
+        {after}
+print("ended")
+"""
+WAITS = 'print("ready", flush=True); threading.Event().wait()'
+DEAF = (
+    "mutex = (ctypes.c_char * 64)(); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(mutex); "
+    'print("ready", flush=True); lock(mutex)'
+)
+"""A lock of C that is never given back, which no signal breaks off."""
+
+
+def start(work: str, after: str = "pass") -> subprocess.Popen[str]:
+    program = PROGRAM.format(work=work, after=after)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def ended(process: subprocess.Popen[str], seconds: float) -> tuple[int, str]:
+    """Return how the process ended; it is killed, and the test fails, where it takes longer."""
+    try:
+        said, _ = process.communicate(timeout=seconds * load())
+    finally:
+        process.kill()
+    return process.returncode, said
+
+
+def test_an_interrupt_is_a_keyboard_interrupt() -> None:
+    process = start(WAITS)
+    process.send_signal(signal.SIGINT)
+    assert ended(process, 2.0) == (0, "heard\nended\n")
+
+
+def test_what_is_put_away_too_long_is_left() -> None:
+    process = start(WAITS, "threading.Event().wait()")
+    process.send_signal(signal.SIGINT)
+    assert ended(process, 2.0) == (130, "heard\nleft\n")
+
+
+def test_a_second_interrupt_ends_it_at_once() -> None:
+    process = start("interrupts.LONGEST = 600.0; " + WAITS, "threading.Event().wait()")
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "heard\n"
+    process.send_signal(signal.SIGINT)
+    assert ended(process, 2.0) == (130, "left\n")
+
+
+def test_a_main_thread_that_no_exception_reaches_is_ended_too() -> None:
+    process = start(DEAF)
+    process.send_signal(signal.SIGINT)
+    assert ended(process, 2.0) == (130, "left\n")
+
+
+def test_an_interrupt_waits_until_a_line_is_whole() -> None:
+    work = (
+        "with interrupts.kept_off():\n"
+        '            print("ready", flush=True); sys.stdin.readline(); print("whole", flush=True)'
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(work=work, after="pass")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate("\n", timeout=60)
+    assert said == "whole\nheard\nended\n"
+
+
+def test_who_ignores_interrupts_goes_on_doing_so() -> None:
+    """As a shell's background command does."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts.heeded(pytest.fail):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_afterwards_all_is_as_before() -> None:
+    handler, threads = signal.getsignal(signal.SIGINT), threading.active_count()
+    with pytest.raises(KeyboardInterrupt), interrupts.heeded(pytest.fail):
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert threading.active_count() == threads
+
+
+def test_another_thread_changes_nothing() -> None:
+    found = []
+
+    def work() -> None:
+        with interrupts.heeded(pytest.fail), interrupts.kept_off():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(signal.SIGINT)]
