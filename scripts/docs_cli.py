@@ -6,20 +6,10 @@ from collections.abc import Iterator
 import click
 
 from modelcar.cli import main
-from scripts.docs_examples import EXAMPLES
+from modelcar.cli_help import SECTIONS
 from scripts.docs_text import code, fence, head, marked, table
 from scripts.docs_variables import variables
 
-GROUPS = {
-    "A model": ("init", "check", "pin", "plan", "schema"),
-    "The main job": ("run", "download", "build", "mirror", "register", "deploy"),
-    "The Model Registry": ("versions", "archive", "restore"),
-    "The endpoint": ("diagnose", "rollback", "undeploy"),
-    "A namespace": ("bootstrap", "preflight"),
-    "The pipeline": ("submit", "runs", "cancel", "schedule", "schedules", "unschedule"),
-    "Old images": ("prune",),
-}
-"""The verbs by what they are for; each stands in one group."""
 _OPENING = """`modelcar VERB --help` says the same. MODEL is a name in `models/`, a path to a
 [catalog file](catalog.md), `hf://org/name[@revision]` or `file:///folder`. REF is
 `host/repository:tag`, or `oci:FOLDER:TAG` for an OCI layout in a folder. Results go to standard
@@ -40,18 +30,18 @@ def files() -> Iterator[tuple[str, str]]:
 
 
 def _page() -> Iterator[str]:
-    placed = [verb for verbs in GROUPS.values() for verb in verbs]
+    placed = [verb for verbs in SECTIONS.values() for verb in verbs]
     if sorted(placed) != sorted(main.commands):
         odd = ", ".join(sorted(set(placed) ^ set(main.commands)) or placed)
-        raise ValueError(f"{odd}: each verb stands in one group of scripts/docs_cli.py")
+        raise ValueError(f"{odd}: each verb stands in one section of cli_help.py")
     yield head("The command line", "src/modelcar/cli.py and the verbs that it names") + _OPENING
     yield _overview()
     yield "\n## Options of every verb\n\n"
     yield _options([*_shared(), _help(main.commands["check"])])
-    for group, verbs in GROUPS.items():
-        yield f"\n## {group}\n"
-        for verb in verbs:
-            yield from _verb(main.commands[verb])
+    for section, verbs in SECTIONS.items():
+        yield f"\n## {section}\n"
+        for verb, (_, example) in verbs.items():
+            yield from _verb(main.commands[verb], example)
     yield "\n" + _VARIABLES
     yield table(("variable", "what it says"), variables())
 
@@ -59,13 +49,13 @@ def _page() -> Iterator[str]:
 def _overview() -> str:
     """Return all verbs at a glance."""
     rows = (
-        (group, ", ".join(f"[`{verb}`](#{verb})" for verb in verbs))
-        for group, verbs in GROUPS.items()
+        (section, ", ".join(f"[`{verb}`](#{verb})" for verb in verbs))
+        for section, verbs in SECTIONS.items()
     )
     return table(("for", "verbs"), rows)
 
 
-def _verb(verb: click.Command) -> Iterator[str]:
+def _verb(verb: click.Command, example: str) -> Iterator[str]:
     context = _context(verb)
     yield f"\n### `{verb.name}`\n\n"
     pieces = " ".join(verb.collect_usage_pieces(context))
@@ -76,7 +66,7 @@ def _verb(verb: click.Command) -> Iterator[str]:
     own = [one for one in _own(verb) if one.name not in shared]
     if own:
         yield "\n" + _options(own)
-    yield "\nFor example:\n\n" + fence("\n".join(EXAMPLES[str(verb.name)]), "text")
+    yield "\nFor example:\n\n" + fence(f"modelcar {example}", "text")
 
 
 def _context(verb: click.Command) -> click.Context:
