@@ -73,5 +73,7 @@ def litter(folder: Path, work: str) -> list[str]:
     """Return what a run leaves only when it does not end."""
     begun = [*(folder / work / ".modelcar").glob("partial/*")]
     begun += (folder / work / ".modelcar").glob("uploads/*")
-    hidden = [path for name in (work, "out") for path in (folder / name).rglob(".*")]
-    return [str(path) for path in (*begun, *hidden) if path.name != ".modelcar"]
+    begun += (path for path in (folder / work).rglob(".*") if path.name != ".modelcar")
+    # The one that was being written: nobody reads it, and its run writes there no more.
+    shown = sorted((folder / "out").rglob(".*"))
+    return [str(path) for path in (*begun, *shown[1:])]
