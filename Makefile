@@ -28,11 +28,11 @@ demo: setup  ## Run the main job offline on a real model, from a Hub to a render
 	@$(BIN)/python -m scripts.demo
 
 test: setup  ## Run the whole test suite; it ends by listing what it skipped and why.
-	@scripts/install-tools.sh umoci apache2-utils openssl 'strace?' 'kubernetes-client?'
+	@scripts/install-tools.sh umoci apache2-utils openssl 'strace?' 'curl?' 'kubernetes-client?'
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 campaign: setup  ## Try to break the main job (an hour), and write docs/reliability.md's figures.
-	@scripts/install-tools.sh umoci apache2-utils openssl 'strace?' 'kubernetes-client?'
+	@scripts/install-tools.sh umoci apache2-utils openssl 'strace?' 'curl?' 'kubernetes-client?'
 	@rm -rf .campaign
 	@CAMPAIGN=full $(BIN)/python -m pytest -n 2 --dist load tests/campaigns
 	@$(BIN)/python -m tests.campaigns.page

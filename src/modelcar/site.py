@@ -93,9 +93,8 @@ def _place(text: str) -> str:
     except ReferenceError_ as error:
         raise ValueError(f"{show(text)}: {error.why}; write host/namespace") from error
     if str(found.location) != text or not isinstance(found.location, reference.Repository):
-        raise ValueError(
-            f"{show(text)} is not a host and a namespace; write host/namespace, without tag or digest"
-        )
+        remedy = "write host/namespace, without tag or digest"
+        raise ValueError(f"{show(text)} is not a host and a namespace; {remedy}")
     return text
 
 

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -225,3 +227,17 @@ def test_sigterm_says_the_same_and_exits_143(tmp_path: Path, silent: socket.sock
         "modelcar: interrupted in plan: nothing has moved yet",
         f"to go on: modelcar build {URI} --to oci:x:1",
     ]
+
+
+def test_while_the_modules_are_read(tmp_path: Path) -> None:
+    interrupting = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "click.py").write_text(interrupting)
+    done = subprocess.run(
+        [sys.executable, "-m", "modelcar", "check"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "modelcar: interrupted before anything began\n"

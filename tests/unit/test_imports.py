@@ -31,9 +31,9 @@ LAYERS = {
         report retention reuse run run_summary supply task tasks timeline trusted
     """,
     "commands": """
-        cli cli_bootstrap cli_catalog cli_completion cli_dsp cli_dsp_lines cli_dsp_options cli_json
-        cli_help cli_model_registry cli_options cli_packing cli_preflight cli_prune cli_serving
-        live live_rows terminal terminal_plan
+        __main__ cli cli_bootstrap cli_catalog cli_completion cli_dsp cli_dsp_lines
+        cli_dsp_options cli_json cli_help cli_model_registry cli_options cli_packing
+        cli_preflight cli_prune cli_serving live live_rows terminal terminal_plan
     """,
 }
 ORDER = tuple(LAYERS)

@@ -65,7 +65,8 @@ class Listing(Named, Chosen, Placed):
             record: StageRecord = from_json(StageRecord, told)
             full = to_json(made)
             assert isinstance(full, dict)  # noqa: S101  as every dataclass
-            recorder.write(replace(record, result=full, detail=outcome.plan(made)))
+            result = {**record.result, **full}
+            recorder.write(replace(record, result=result, detail=outcome.plan(made)))
 
 
 def _login_of_skopeo(target: TagReference) -> Iterator[Finding]:
