@@ -63,7 +63,7 @@ SECOND: Final[dict[str, int | bytes]] = {
     "consolidated.safetensors": 47_144_000_000,
     ".gitattributes": b"*",
 }
-_FONTS: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+_UNSEEN: Final = re.compile(r"@font-face \{.*?\}\s*|\s*<!--.*?-->", re.DOTALL)
 
 
 def main() -> None:
@@ -130,7 +130,7 @@ def _console() -> Console:
 
 def _draw(name: str, title: str, console: Console) -> None:
     svg = console.export_svg(title=title, theme=MONOKAI, unique_id=name)
-    (PICTURES / f"{name}.svg").write_text(_FONTS.sub("", svg), encoding="utf-8")
+    (PICTURES / f"{name}.svg").write_text(_UNSEEN.sub("", svg), encoding="utf-8")
 
 
 if __name__ == "__main__":

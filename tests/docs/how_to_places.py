@@ -81,4 +81,5 @@ PAGES: Final[Mapping[str, Prepare]] = {
     "docs/how-to/roll-back.md": twice,
     "docs/how-to/schedule-many.md": ready,
     "docs/how-to/small-volume.md": ready,
+    "docs/how-to/watch-a-run.md": ready,
 }
