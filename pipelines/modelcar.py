@@ -50,27 +50,27 @@ def modelcar(
     Args:
         hf_repo: The model on the Hub, org/name.
         revision: Branch, tag or commit; a commit makes every run the same.
-        model_name: Its name in the registries and of the inference service.
+        model_name: Its name in both registries, and of the InferenceService.
         model_version: The version to register. One version is one digest.
         model_description: A description for the Model Registry.
         include: Files to take too, patterns separated by spaces.
         exclude: Files to leave out, patterns separated by spaces.
         allow_pickle: true takes pickle weights where there are none other.
-        registry: Where the image goes, host/namespace. Empty: the cluster's internal registry.
+        registry: Where the image goes, host/namespace. Empty: the internal OCI registry.
         mirror_to: Where it is copied to, host/namespace. Empty: no mirror.
         model_registry_url: The Model Registry. Empty: the secret model-registry-config, or none.
         move_version: true moves the version when it points at another digest.
         follow: true registers VERSION-COMMIT7, for a branch that moves.
-        gpu_count: GPUs of the inference service.
+        gpu_count: GPUs of the InferenceService.
         cpu_request: Its CPU, a Kubernetes quantity.
         memory_request: Its memory, a Kubernetes quantity.
         memory_limit: Its memory limit. Empty: the request.
-        node_selector_label: Nodes it may run on, key=value.
+        node_selector_label: Nodes it may run on: key=value, more with commas.
         tensor_parallel_size: GPUs that share one model. Empty: all.
         max_model_len: Longest context in tokens. Empty: vLLM decides.
         vllm_args: More arguments for vLLM, separated by spaces.
         serving_runtime: The ServingRuntime in the namespace, or in a template of the cluster.
-        tolerations: Taints that it tolerates besides GPUs', key=value:NoSchedule,key.
+        tolerations: Taints tolerated besides GPUs': key=value:NoSchedule or key, more with commas.
         hardware_profile: A hardware profile, name or namespace/name.
         pull_secret: The secret with which its nodes pull. Empty: what the service account has.
         route: true gives it a Route, false an address inside the cluster alone.
@@ -81,7 +81,7 @@ def modelcar(
         namespace: Where to deploy. Empty: the pipeline's own.
         base_image: What the image stands on, by digest.
         hf_endpoint: The Hub's address.
-        pvc_name: The PVC that the run works on.
+        pvc_name: The volume claim that the run works on.
         workdir: The folder on it.
 
     """

@@ -1,13 +1,16 @@
 """Every text by which the library says that something is wrong, read from its source."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice, product
 from pathlib import Path
 from typing import Final
 
 from modelcar import errors
+from scripts.error_bindings import reaching
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCE: Final = ROOT / "src" / "modelcar"
@@ -22,9 +25,14 @@ _PARTS: Final = {
     "error": (0,),
 }
 """Where the texts stand among the arguments of calls that are no errors of ours."""
+_OF: Final = {"Finding": (0, 1)}
+"""Where such a call names what it is of: a finding its check and its state."""
 _NAMED: Final = ("what", "why", "remedy")
 _MOST: Final = 12
 """Alternatives of one text that are told."""
+GAP: Final = "…"
+_TOLD: Final = frozenset("claim host image name namespace path repository resource verb".split())
+_ACCOUNT: Final = "the account"
 Scope = Mapping[str, list[ast.expr]]
 
 
@@ -35,6 +43,7 @@ class Said:
     place: str
     kind: str
     parts: tuple[tuple[str, ...], ...]
+    of: tuple[tuple[str, ...], ...] = ()
 
     def texts(self) -> tuple[str, ...]:
         """Return every text, whichever part it is."""
@@ -57,54 +66,58 @@ def every() -> list[Said]:
     return [said for path, tree in _modules() for said in _said(path, tree, kinds)]
 
 
+def shown(text: str) -> str:
+    """Return a text for a reader: names that say enough in capitals, all else as a gap."""
+    known = constants()
+
+    def told(match: re.Match[str]) -> str:
+        name = match[1].rpartition(".")[2]
+        if name in known:
+            return known[name]
+        return name.upper() if name in _TOLD else _ACCOUNT if name == "self" else GAP
+
+    return re.sub(rf"{GAP}( {GAP})+", GAP, re.sub(r"⟨([^⟨⟩]*)⟩", told, text))
+
+
+@cache
+def constants() -> dict[str, str]:
+    """Return the library's constants that are texts, by names that stand for one text only."""
+    found: dict[str, set[str]] = {}
+    for node in (node for _, tree in _modules() for node in tree.body):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text)))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(text)))
+            ):
+                found.setdefault(name, set()).add(text)
+    return {name: text for name, (text, *others) in found.items() if name.isupper() and not others}
+
+
 def _modules() -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted(SOURCE.rglob("*.py")):
         yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _said(path: Path, tree: ast.Module, kinds: set[str]) -> Iterator[Said]:
-    outer = _bindings(tree.body)
-    for function, node in _calls(tree):
+    for node, way in _calls(tree):
         called = ast.unparse(node.func)
         kind = called if called.startswith("click.") else called.rpartition(".")[2]
         if kind in kinds or kind in _PARTS:
-            scope = {**outer, **(_bindings(ast.walk(function)) if function else {})}
+            scope = reaching(way)
             places = (0, 1, 2) if kind in kinds else _PARTS[kind]
             parts = tuple(_part(node, place, scope) for place in places)
-            place = f"{path.relative_to(ROOT)}:{node.lineno}"
-            yield Said(place, kind, parts)
+            of = tuple(_part(node, place, scope) for place in _OF.get(kind, ()))
+            yield Said(f"{path.relative_to(ROOT)}:{node.lineno}", kind, parts, of)
 
 
-def _calls(tree: ast.AST) -> Iterator[tuple[ast.AST | None, ast.Call]]:
-    """Yield each call with the function that it stands in."""
-    stack: list[tuple[ast.AST | None, ast.AST]] = [(None, tree)]
+def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, list[ast.AST]]]:
+    """Yield each call with the nodes that lead to it."""
+    stack: list[list[ast.AST]] = [[tree]]
     while stack:
-        function, node = stack.pop()
-        if isinstance(node, ast.Call):
-            yield function, node
-        inner = node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else function
-        stack += [(inner, child) for child in reversed(list(ast.iter_child_nodes(node)))]
-
-
-def _bindings(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
-    """Return what each name may stand for, by the assignments among nodes."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in nodes:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                found.setdefault(name, []).append(value)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                found.setdefault(name, []).append(value)
-            case ast.NamedExpr(target=ast.Name(id=name), value=value):
-                found.setdefault(name, []).append(value)
-            case ast.AugAssign(target=ast.Name(id=name), value=value):
-                before = found.setdefault(name, [ast.Name("…")])
-                before.append(ast.BinOp(before[-1], ast.Add(), value))
-            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
-                for one, value in zip(names, values, strict=False):
-                    if isinstance(one, ast.Name):
-                        found.setdefault(one.id, []).append(value)
-    return found
+        way = stack.pop()
+        if isinstance(way[-1], ast.Call):
+            yield way[-1], way
+        stack += [[*way, child] for child in reversed(list(ast.iter_child_nodes(way[-1])))]
 
 
 def _part(node: ast.Call, place: int, scope: Scope) -> tuple[str, ...]:
@@ -115,16 +128,16 @@ def _part(node: ast.Call, place: int, scope: Scope) -> tuple[str, ...]:
 
 
 def texts(node: ast.expr, scope: Scope, depth: int = 0) -> Iterator[str]:
-    """Yield what an expression may say; what is known at run time only stands in braces."""
+    """Yield what an expression may say; what is known at run time only stands in ⟨⟩."""
     match node:
         case ast.Constant(value=str(text)):
             yield text
         case ast.JoinedStr(values=values):
             yield from _joined(values, scope, depth)
-        case ast.FormattedValue(value=ast.Name() as inner):
+        case ast.FormattedValue(value=ast.Name() | ast.IfExp() as inner):
             yield from texts(inner, scope, depth)
         case ast.FormattedValue(value=value):
-            yield f"{{{ast.unparse(value)}}}"
+            yield f"⟨{ast.unparse(value)}⟩"
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             yield from _joined([left, right], scope, depth)
         case ast.IfExp(body=body, orelse=other):
@@ -147,7 +160,7 @@ def texts(node: ast.expr, scope: Scope, depth: int = 0) -> Iterator[str]:
             for value in values:
                 yield from texts(value, scope, depth + 1)
         case _:
-            yield f"{{{ast.unparse(node)}}}"
+            yield f"⟨{ast.unparse(node)}⟩"
 
 
 def _values(bound: list[ast.expr] | None) -> list[ast.expr]:

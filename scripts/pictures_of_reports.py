@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from modelcar import report
+from modelcar.errors import DeployError
 from modelcar.values import RunRecord, from_json, to_json
 from scripts.browser import Browser, picture, started
 from tests.kube_session import kube_session
@@ -120,7 +121,7 @@ def _runs(folder: Path, servers: ExitStack) -> dict[str, RunRecord]:
         again = _run(folder, kube, site, "models")
     with Kubelet(kube) as kubelet:
         _crash(kube, kubelet)
-        failed = _run(folder, kube, site, "staging")
+        failed = _run(folder, kube, site, "staging", DeployError.exit_code)
     return {"succeeded": first, "unchanged": again, "failed": failed}
 
 
@@ -141,15 +142,20 @@ def _weights(number: int) -> bytes:
     return len(header).to_bytes(8, "little") + header + bytes([number]) * length
 
 
-def _run(folder: Path, kube: KubeServer, site: dict[str, Any], namespace: str) -> RunRecord:
-    """Run the model with the command line, and return the run's record."""
+def _run(
+    folder: Path, kube: KubeServer, site: dict[str, Any], namespace: str, code: int = 0
+) -> RunRecord:
+    """Run the model with the command line, and return the run's record; raise for another exit."""
+    record = folder / "out" / "run.json"
+    record.unlink(missing_ok=True)  # of the run before
     (folder / "site.yaml").write_text(yaml.safe_dump({**site, "namespace": namespace}))
     program = str(Path(sys.executable).parent / "modelcar")
     config = str(kube.kubeconfig(namespace=namespace))
     command = [program, "run", NAME, "--site", "site.yaml", "--out", "out", "--workdir", "work"]
     done = subprocess.run(command, cwd=folder, env={**os.environ, "KUBECONFIG": config})
-    print(f"modelcar run in {namespace}: exit {done.returncode}", file=sys.stderr)
-    found: RunRecord = from_json(RunRecord, json.loads((folder / "out/run.json").read_text()))
+    if done.returncode != code:
+        raise RuntimeError(f"modelcar run in {namespace} exits {done.returncode}, not {code}")
+    found: RunRecord = from_json(RunRecord, json.loads(record.read_text()))
     return found
 
 

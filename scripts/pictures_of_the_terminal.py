@@ -7,8 +7,8 @@ import io
 import json
 import re
 import tempfile
-import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from modelcar.workfolder import WorkFolder
 from tests.byte_path import safetensors
 from tests.servers import busybox_base
 from tests.servers.docker_registry import DockerRegistry
-from tests.servers.faulty_proxy import FaultyProxy
+from tests.servers.faulty_proxy import FaultyProxy, Gate
 from tests.servers.hub import HubServer
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -63,6 +63,7 @@ SECOND: Final[dict[str, int | bytes]] = {
     "consolidated.safetensors": 47_144_000_000,
     ".gitattributes": b"*",
 }
+_PATIENCE: Final = 120.0
 _UNSEEN: Final = re.compile(r"@font-face \{.*?\}\s*|\s*<!--.*?-->", re.DOTALL)
 
 
@@ -93,17 +94,29 @@ def _running(model: Model, folder: Path) -> Console:
         proxy = servers.enter_context(FaultyProxy(oci_registry.host))
         _run(model, folder, proxy.host, _shards(old=True), Unseen())
         gates = [proxy.stall("PATCH", int(SHARD * part)) for part in HELD]
-        work = threading.Thread(
-            target=_run, args=(model, folder, proxy.host, _shards(old=False), view)
-        )
-        work.start()
-        for gate in gates:
-            gate.reached.wait()
-        console.print(view.screen())
-        for gate in gates:
-            gate.release()
-        work.join()
+        with ThreadPoolExecutor(1) as pool:
+            shards = _shards(old=False)
+            work = pool.submit(_run, model, folder, proxy.host, shards, view)
+            try:
+                _await(gates, work)
+                console.print(view.screen())
+            finally:
+                for gate in gates:
+                    gate.release()
+            work.result()
     return console
+
+
+def _await(gates: Sequence[Gate], work: "Future[None]") -> None:
+    """Wait until an upload stands at each gate; raise where the run ends before, or takes long."""
+    for gate in gates:
+        work.add_done_callback(lambda _, gate=gate: gate.reached.set())
+    for gate in gates:
+        if not gate.reached.wait(_PATIENCE):
+            raise TimeoutError(f"no upload stood still in {_PATIENCE} s")
+    if work.done():
+        work.result()
+        raise RuntimeError(f"the run ended before {len(gates)} uploads stood still")
 
 
 def _run(model: Model, folder: Path, host: str, files: Mapping[str, bytes], view: View) -> None:

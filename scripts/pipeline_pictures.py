@@ -151,8 +151,13 @@ def _marks(task: Task) -> list[tuple[str, str]]:
 
 
 def _ways(graph: Graph) -> Iterator[Shape]:
-    """Draw an arrow to each task from the one before, with what it hands on directly."""
+    """Draw an arrow to each task from the one before, with what it hands on directly.
+
+    Raises ValueError for a task that does not wait for the one before: the picture has one line.
+    """
     for row, (before, task) in enumerate(pairwise(graph.tasks)):
+        if before.name not in task.after:
+            raise ValueError(f"{task.name} does not wait for {before.name}, as the picture says")
         direct = [p for p in graph.passed if (p.producer, p.consumer) == (before.name, task.name)]
         x, top = _LEFT + 24, _row(row) + _TALL
         yield Way(((x, top), (x, _row(row + 1) - 1)), arrow=True)

@@ -1,4 +1,4 @@
-"""The program; an interrupt while its modules are still read ends it quietly too."""
+"""The program; an interrupt before it heeds them, or after, ends it quietly too."""
 
 import sys
 
@@ -7,10 +7,11 @@ def main() -> None:
     """Run the command line."""
     try:
         from modelcar.cli import main as command_line
+
+        command_line()
     except KeyboardInterrupt:
-        print("modelcar: interrupted before anything began", file=sys.stderr)  # noqa: T201
+        print("modelcar: interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
-    command_line()
 
 
 if __name__ == "__main__":

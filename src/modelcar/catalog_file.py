@@ -14,8 +14,11 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from modelcar.entry import Entry
 from modelcar.faults import Strict
 from modelcar.schemas import FILES
+from modelcar.wording import line
 
 _WIDTH: Final = 98
+_LONGEST: Final = 1000
+"""Characters of what is said of a field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,9 @@ def _lines(
 
 def _wrapped(text: str, indent: str) -> list[str]:
     width = _WIDTH - len(indent)
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        line(text, _LONGEST), width, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _default(info: FieldInfo) -> Any:

@@ -203,6 +203,7 @@ def run(
             follow=follow,
             ignore_fit=ignore_fit,
             skip_preflight=skip_preflight,
+            asked=selection["model"],
         )
         record = stages.run(model, setting)
     if as_json:

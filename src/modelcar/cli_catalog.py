@@ -100,10 +100,10 @@ def init(
     new_entry.hold_fields(found, path)
     if not printed:
         new_entry.hold_place(found, path, force)
-    entry = new_entry.make(found, nodes, max_model_len or 0, work_folder(workdir), Hub())
+    entry = new_entry.make(found, path, nodes, max_model_len or 0, work_folder(workdir), Hub())
     new_entry.say(entry)
     if not printed:
-        new_entry.write(entry, path)
+        new_entry.write(entry, path, force)
     shown = entry.text.rstrip("\n") if printed else str(path)
     show(shown, _init_json(entry, path), as_json)
 

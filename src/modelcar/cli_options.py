@@ -1,5 +1,6 @@
 """What the verbs share: options, and the wiring from them to the library."""
 
+import io
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from modelcar import cli_help, interrupts, stopping, wording
+from modelcar import cli_help, interrupts, wording
 from modelcar.errors import ModelCarError
 from modelcar.farewell import Farewell
 
@@ -38,7 +39,8 @@ class Group(click.Group):
     def main(self, *given: Any, **options: Any) -> Any:
         """Run the command line, which is ended by signals from here on."""
         farewell = Farewell()
-        with stopping.heeded(), interrupts.heeded(farewell.leave):
+        _show_all()
+        with interrupts.heeded(farewell.leave):
             try:
                 return super().main(*given, obj=farewell, **options)
             except KeyboardInterrupt as error:  # before or after a verb
@@ -227,8 +229,19 @@ def shown_view(*stages: str) -> "View":
 
 
 def steerable() -> bool:
-    """Return whether standard error is a terminal whose cursor can be moved."""
-    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    """Return whether standard error is a terminal, of some size, whose cursor can be moved."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
+        return False
+    from rich.console import Console
+
+    return min(Console(stderr=True).size) > 0  # COLUMNS and LINES may say 0
+
+
+def _show_all() -> None:
+    """Have a character that the encoding of a stream lacks shown as `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 class _Echo(logging.Handler):

@@ -6,7 +6,6 @@ import select
 import shlex
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final, NoReturn
 
 from modelcar import wording
@@ -19,8 +18,9 @@ _SECRETS: Final = (
 )
 _STDERR: Final = 2
 _PATIENCE: Final = 0.2
-"""Seconds that who reads the last words may take."""
-_LOGIN: Final = re.compile(r"(?<=://)[^/@\s]*@")
+"""Seconds that who reads the last words may take, or who says them elsewhere."""
+_LOGIN: Final = re.compile(r"(?<!hf)(://)[^/\s]*@")
+"""In a URI of the Hub, a revision stands behind the @."""
 _SIGNED: Final = re.compile(
     r"(?<=[?&])([\w.-]*(?:token|sign|secret|key|password)[\w.-]*=)[^&\s]+", re.IGNORECASE
 )
@@ -42,12 +42,15 @@ class Farewell:
 
     def leave(self, code: int = 130) -> NoReturn:
         """End the process at once: other threads may wait for a server that is silent."""
-        self._saying.acquire()  # for good: another thread that comes here waits for the end
-        with suppress(OSError):
-            self._say()
-        os._exit(code)
+        try:
+            if self._saying.acquire(timeout=3 * _PATIENCE):  # for good: they are said once
+                self._say()
+        finally:  # whatever comes between, as another signal or an error of the view
+            os._exit(code)
 
     def _say(self) -> None:
+        if self.view:
+            self.view.still(_PATIENCE)
         shown = wording.shown("\n".join(self.lines())) + "\n"
         behind = "\n" if os.isatty(_STDERR) else ""
         restore = self.view.restore if self.view else behind
@@ -56,8 +59,9 @@ class Farewell:
 
     def lines(self) -> list[str]:
         """Return what is said."""
-        now = self.view.standing if self.view else Standing(self._verb)
-        where = f"interrupted in {now.stage}" if now.stage else "interrupted"
+        now = self.view.standing if self.view else Standing()
+        stage = now.stage or self._verb
+        where = f"interrupted in {stage}" if stage else "interrupted"
         stands = f": {told}" if (told := now.told()) else ""
         again = [f"to go on: {self._typed}"] if self._typed else []
         return [f"modelcar: {where}{stands}", *again]
@@ -72,4 +76,4 @@ def again(program: str, arguments: Sequence[str], environment: Mapping[str, str]
 def _without(text: str, hidden: Sequence[str]) -> str:
     for secret in hidden:
         text = text.replace(secret, "…")
-    return _TOKEN.sub("…", _SIGNED.sub(r"\1…", _LOGIN.sub("…@", text)))
+    return _TOKEN.sub("…", _SIGNED.sub(r"\1…", _LOGIN.sub(r"\1…@", text)))

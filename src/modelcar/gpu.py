@@ -255,7 +255,7 @@ def _faults(asked: _Asked) -> Iterator[tuple[str, str]]:
         why = f"its image takes {size(disk)} of a node's disk while it is unpacked"
         yield f"{why}, {node.name} has {size(node.disk)}", "give these nodes a larger root disk"
     if asked.share() > asked.budget():
-        yield f"{_gib(asked.share())} of weights on each GPU, of {_gib(asked.budget())}", ""
+        yield f"{gib(asked.share())} of weights on each GPU, of {gib(asked.budget())}", ""
 
 
 def _by_context(asked: _Asked, known: Fit) -> Fit:
@@ -265,9 +265,7 @@ def _by_context(asked: _Asked, known: Fit) -> Fit:
         return known
     besides = _BESIDES[asked.parallel > 1]
     tight = wanted <= room + besides
-    why = (
-        f"{asked.context} tokens need {_gib(wanted)} of KV cache, and {_gib(max(0, room))} is left"
-    )
+    why = f"{asked.context} tokens need {gib(wanted)} of KV cache, and {gib(max(0, room))} is left"
     shorter = known.longest // 1024 * 1024
     setting = f"set serving.max_model_len to {shorter}" if shorter >= _SHORTEST else asked.other()
     return replace(known, verdict="tight" if tight else "does not fit", why=why, setting=setting)
@@ -278,12 +276,13 @@ def told(fit: Fit) -> str:
     said = f"{fit.verdict} on {fit.where}" if fit.where else fit.verdict
     said = f"{said}: {fit.why}" if fit.why else said
     said = f"{said}; {fit.setting}" if fit.setting else said
-    figures = [f"weights {_gib(fit.weights)} a GPU"]
+    figures = [f"weights {gib(fit.weights)} a GPU"]
     figures += [f"KV cache {fit.kv / 1024:g} KiB a token"] if fit.kv else []
     figures += [f"up to {fit.longest} tokens"] if fit.longest else []
     figures += [f"{size(fit.disk)} of the node's disk"]
     return f"{said} ({', '.join(figures)})"
 
 
-def _gib(count: int) -> str:
+def gib(count: int) -> str:
+    """Word a number of bytes in GiB, as GPUs are sold."""
     return f"{count / GIB:.1f} GiB"

@@ -1,7 +1,8 @@
-"""Ctrl-C ends the process within two seconds, whatever it waits for; a second one ends it at once.
+"""Ctrl-C or SIGTERM ends the process within two seconds; a second one ends it at once.
 
 A thread hears of the signal through the pipe that the C handler writes to: the main thread may be
-in a call that no exception ends, such as the resolution of a name.
+in a call that no exception ends, such as the resolution of a name. Only the first signal raises:
+one that came while the command puts things away would break that off.
 """
 
 import os
@@ -9,45 +10,60 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
+from modelcar.errors import Stopped
+
+Leave = Callable[[int], NoReturn]
+"""Ends the process with an exit code."""
 LONGEST: Final = 1.5
 """Seconds in which what was begun may be put away."""
+_RAISED: Final[Mapping[int, type[KeyboardInterrupt]]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Stopped,
+}
 
 
 @contextmanager
-def heeded(leave: Callable[[], NoReturn]) -> Iterator[None]:
-    """Have SIGINT raise KeyboardInterrupt meanwhile, and `leave` called where that takes too long.
+def heeded(leave: Leave) -> Iterator[None]:
+    """Have SIGINT raise KeyboardInterrupt and SIGTERM Stopped, and `leave` called if all goes on.
 
-    Only the main thread can; elsewhere, and where SIGINT is ignored, nothing changes.
+    Only the main thread can; elsewhere nothing changes, nor for a signal that is ignored.
     """
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     heard, told = os.pipe()
     os.set_blocking(told, False)
-    handler, pipe = signal.signal(signal.SIGINT, _first), signal.set_wakeup_fd(told)
+    before, pipe = _handle(_first), signal.set_wakeup_fd(told)
     watch = threading.Thread(target=_watch, args=(heard, leave), name="interrupts", daemon=True)
     watch.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(pipe)
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         os.close(told)
         watch.join()
         os.close(heard)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Have `handler` hear of each signal; return what did, the default for what C code set."""
+    heard = [number for number in _RAISED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
+    return {number: signal.SIG_DFL if one is None else one for number, one in before.items()}
 
 
 class _Shield:
     """Of the main thread: nobody else is interrupted."""
 
     depth = 0
-    struck = False
+    struck: type[KeyboardInterrupt] | None = None
 
 
 @contextmanager
@@ -61,25 +77,25 @@ def kept_off() -> Iterator[None]:
         yield
     finally:
         _Shield.depth -= 1
-    if _Shield.struck and not _Shield.depth:
-        _Shield.struck = False
-        raise KeyboardInterrupt
+    if (struck := _Shield.struck) and not _Shield.depth:
+        _Shield.struck = None
+        raise struck
 
 
 def _first(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, _later)
+    _handle(_later)
     if not _Shield.depth:
-        raise KeyboardInterrupt
-    _Shield.struck = True
+        raise _RAISED[number]
+    _Shield.struck = _RAISED[number]
 
 
 def _later(number: int, frame: FrameType | None) -> None:
     """Do nothing: the thread that watches ends the process."""
 
 
-def _watch(heard: int, leave: Callable[[], NoReturn]) -> None:
-    if _interrupted(heard) and _goes_on(heard):
-        leave()
+def _watch(heard: int, leave: Leave) -> None:
+    if (number := _interrupted(heard)) and _goes_on(heard):
+        leave(128 + number)
 
 
 def _goes_on(heard: int) -> bool:
@@ -88,13 +104,13 @@ def _goes_on(heard: int) -> bool:
     while (left := end - time.monotonic()) > 0:
         if not select.select([heard], [], [], left)[0]:
             return True
-        if (sent := os.read(heard, 1)) in (b"", bytes([signal.SIGINT])):
+        if not (sent := os.read(heard, 1)) or sent[0] in _RAISED:
             return sent != b""
     return True
 
 
-def _interrupted(heard: int) -> bool:
-    """Wait for an interrupt; return whether it came before the end of the work."""
-    while (sent := os.read(heard, 1)) not in (b"", bytes([signal.SIGINT])):
+def _interrupted(heard: int) -> int:
+    """Wait for a signal; return its number, 0 where the work ends before."""
+    while (sent := os.read(heard, 1)) and sent[0] not in _RAISED:
         pass
-    return sent != b""
+    return sent[0] if sent else 0

@@ -17,7 +17,7 @@ from modelcar.live_rows import Row, Screen
 from modelcar.progress import WORTH_SHOWING, Advance
 from modelcar.standing import Standing
 from modelcar.values import StageRecord
-from modelcar.view import Notes
+from modelcar.view import Notes, counted
 
 _RESTORE: Final = "\x1b[?25h\n"
 """Shows the cursor, which the view hides, below what the view shows."""
@@ -97,15 +97,18 @@ class Live:
         """Show a bar of `total` bytes, unless they are few; they count in the total anyway."""
         self._bars.update(self._total, total=self.standing.to_move)
         self._bars.start_task(self._total)
-        with self.aside(label, total) as shown:
+        with self.aside(label, total) as shown, counted(self._count) as count:
 
             def advance(moved: int) -> None:
-                self.standing.advance(moved)
-                self._bars.advance(self._total, moved)
+                count(moved)
                 shown(moved)
 
             yield advance
         self.standing.through()
+
+    def _count(self, moved: int) -> None:
+        self.standing.advance(moved)
+        self._bars.advance(self._total, moved)
 
     @contextmanager
     def aside(self, label: str, total: int = 0) -> Iterator[Advance]:
@@ -116,6 +119,11 @@ class Live:
             yield lambda moved: self._bars.advance(task, moved)
         finally:
             self._bars.remove_task(task)
+
+    def still(self, patience: float) -> None:
+        """Draw nothing more: no picture, and no line that would come with one."""
+        self._over.set()
+        self._guard.acquire(timeout=patience)  # for good
 
     def _refresh(self) -> None:
         while not self._over.wait(_PAUSE):

@@ -79,8 +79,10 @@ class Screen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.max_height if options.max_height < options.size.height else 0
-        shown = Lines(*self._parts(options.max_width, (height or options.size.height) - 1))
+        room = max(1, (height or options.size.height) - 1)
+        shown = Lines(*self._parts(options.max_width, room))
         lines = console.render_lines(shown, options.update(height=None), pad=False)
+        lines = lines if self.ended else lines[:room]
         self.widths[:] = [Segment.get_line_length(one) for one in lines]
         for one in lines:
             yield from one

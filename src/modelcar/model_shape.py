@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-_DECODERS: Final = ("ForCausalLM", "ForConditionalGeneration")
+from modelcar.wording import line
+
+DECODERS: Final = ("ForCausalLM", "ForConditionalGeneration")
 _STATE: Final = ("mamba", "ssm", "linear_attention", "recurrent", "conv")
 _OTHER: Final = {
     "kv_lora_rank": "multi-head latent attention",
@@ -27,8 +29,8 @@ _STRETCHED: Final = ("linear", "dynamic", "yarn")
 class Shape:
     """The sizes of a decoder whose layers all attend to the whole context.
 
-    With `unknown`, a reason, its numbers are not to be used: other designs keep less for a token,
-    in ways of their own.
+    With `unknown`, a reason, what a token keeps is not to be computed: other designs keep less, in
+    ways of their own.
     """
 
     unknown: str = ""
@@ -53,19 +55,16 @@ def shape(config: Mapping[str, Any]) -> Shape:
     inner = {**config, **text} if isinstance(text, dict) else config
     dtype = _text(inner, "dtype") or _text(inner, "torch_dtype")
     quantized = isinstance(inner.get("quantization_config"), dict)
-    reason = _unlike(config, inner)
-    if reason:
-        return Shape(reason, dtype=dtype, quantized=quantized)
-    layers, heads = _count(inner, "num_hidden_layers"), _count(inner, "num_attention_heads")
-    hidden = _count(inner, "hidden_size")
+    heads = _count(inner, "num_attention_heads")
     return Shape(
-        layers=layers,
-        heads=heads,
-        kv_heads=_count(inner, "num_key_value_heads") or heads,
-        head_dim=_count(inner, "head_dim") or hidden // heads,
-        positions=_positions(inner),
-        dtype=dtype,
-        quantized=quantized,
+        _unlike(config, inner),
+        _count(inner, "num_hidden_layers"),
+        heads,
+        _count(inner, "num_key_value_heads") or heads,
+        _count(inner, "head_dim") or _count(inner, "hidden_size") // max(1, heads),
+        _positions(inner),
+        dtype,
+        quantized,
     )
 
 
@@ -73,8 +72,8 @@ def _unlike(config: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
     """Return what makes the model another design than `Shape` describes, nothing if it is one."""
     names = config.get("architectures")
     name = str(names[0]) if isinstance(names, list) and names else ""
-    if not name.endswith(_DECODERS):
-        return f"architecture {name}" if name else "no architecture in config.json"
+    if not name.endswith(DECODERS):
+        return f"architecture {line(name, 100)}" if name else "no architecture in config.json"
     other = next((said for key, said in _OTHER.items() if inner.get(key)), "")
     if other:
         return other

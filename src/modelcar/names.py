@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import Final
 
 from modelcar.values import Model, ModelSource
@@ -28,15 +27,6 @@ def model_of(uri: str) -> Model:
     """Return the model of a URI as `ModelSource.parse` reads it; raise ReferenceError_."""
     source = ModelSource.parse(uri)
     return Model(dns_name(source.location.rpartition("/")[2]), "1", source)
-
-
-def asked_as(model: Model) -> str:
-    """Return how the command line is told a model: the URI that makes it, else its name."""
-    named = model_of(model.source.uri)
-    if named != replace(model, version=named.version, source=named.source, rules=named.rules):
-        return model.name
-    revision = model.source.revision
-    return f"{model.source.uri}@{revision}" if revision not in ("", "main") else model.source.uri
 
 
 def image_tag(version: str, commit: str | None) -> str:

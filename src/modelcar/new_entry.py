@@ -14,7 +14,7 @@ from modelcar.gpu_types import GpuNode
 from modelcar.hub import Hub
 from modelcar.proposal import Proposal
 from modelcar.values import Model, Plan
-from modelcar.wording import size
+from modelcar.wording import line, size
 from modelcar.workfolder import WorkFolder
 
 log = logging.getLogger(__name__)
@@ -30,37 +30,40 @@ class NewEntry:
 
 
 def make(
-    model: Model, nodes: Sequence[GpuNode], context: int, work: WorkFolder, hub: Hub
+    model: Model, path: Path, nodes: Sequence[GpuNode], context: int, work: WorkFolder, hub: Hub
 ) -> NewEntry:
     """Return the catalog file of a model, with values to serve it on the first node that holds it.
 
-    No weight byte moves. Raises what `plan.make` and `proposal.propose` do.
+    No weight byte moves. Raises what `plan.make` and `proposal.propose` do, and CatalogError where
+    `check` would refuse the file at `path`.
     """
     made = plan.make(model, work, hub)
     found = proposal.propose(fitting.need(made, hub), made.facts, nodes, context)
     why = {f"serving.{name}": said for name, said in found.why.items()} | dict(_reasons(made))
-    return NewEntry(catalog_file.text(_given(model, made, found), why), made, found)
+    return NewEntry(_checked(path, _given(model, made, found), why), made, found)
 
 
 def hold_fields(model: Model, path: Path) -> None:
-    """Raise CatalogError for a name or version that the catalog does not take."""
+    """Raise CatalogError for a name, version or pattern that the catalog does not take."""
     least = {"name": model.name, "source": model.source.uri, "version": model.version}
-    faults.parse(path, catalog_file.text(least, {})).validate(Entry)
+    _checked(path, {**least, "files": _patterns(model)}, {})
 
 
 def hold_place(model: Model, path: Path, force: bool) -> None:
     """Raise UsageError where the file, or another of that name beside it, is there already."""
-    if path.exists() and not force:
-        remedy = "choose another with --out, or write over it with --force"
-        raise UsageError(f"writing {path}", "the file exists", remedy)
+    if not force:
+        _hold_free(path)
     for other in _named(model.name, path.parent):
         if other.resolve() != path.resolve():
             remedy = "choose another with --name"
             raise UsageError(f"writing {path}", f"{other} has the name {model.name}", remedy)
 
 
-def write(entry: NewEntry, path: Path) -> None:
-    """Write a catalog file, and beside it the schema for editors; raise UsageError."""
+def write(entry: NewEntry, path: Path, force: bool) -> None:
+    """Write a catalog file, and beside it the schema for editors; raise UsageError.
+
+    What came there while the model was read is not written over either.
+    """
     schema, text = path.with_name(schemas.FILES["catalog"]), schemas.text("catalog")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +72,8 @@ def write(entry: NewEntry, path: Path) -> None:
             log.info("%s: written, for editors to complete and check by", schema)
         elif schema.read_text(encoding="utf-8", errors="replace") != text:
             log.info("%s is not this release's schema; `modelcar schema` prints that", schema)
+        if not force:
+            _hold_free(path)
         atomic.write(path, entry.text)
     except OSError as error:
         why = error.strerror or str(error)
@@ -84,8 +89,15 @@ def say(entry: NewEntry) -> None:
     plan.warn(made)
     for name, why in found.why.items():
         log.info("serving.%s: %s", name, why)
-    level = logging.INFO if found.holds else logging.WARNING
+    sure = found.holds and found.fit.verdict != "unknown"
+    level = logging.INFO if sure else logging.WARNING
     log.log(level, "%s: %s", made.model, gpu.told(found.fit))
+
+
+def _hold_free(path: Path) -> None:
+    if path.exists():
+        remedy = "choose another with --out, or write over it with --force"
+        raise UsageError(f"writing {path}", "the file exists", remedy)
 
 
 def _named(name: str, folder: Path) -> Iterator[Path]:
@@ -98,9 +110,21 @@ def _named(name: str, folder: Path) -> Iterator[Path]:
             log.debug("%s", error)
 
 
+def _checked(path: Path, given: Mapping[str, Any], why: Mapping[str, str]) -> str:
+    """Return the text of a catalog file, which `check` takes; raise CatalogError."""
+    text = catalog_file.text(given, why)
+    faults.parse(path, text).validate(Entry)
+    return text
+
+
+def _patterns(model: Model) -> Mapping[str, Sequence[str]]:
+    given = {"include": model.rules.include, "exclude": model.rules.exclude}
+    return {name: patterns for name, patterns in given.items() if patterns}
+
+
 def _given(model: Model, made: Plan, found: Proposal) -> Mapping[str, Any]:
     """Return the fields to set, by section."""
-    serving, source, rules = found.serving, model.source, model.rules
+    serving, source = found.serving, model.source
     fields = {
         "name": model.name,
         "source": source.uri,
@@ -108,11 +132,7 @@ def _given(model: Model, made: Plan, found: Proposal) -> Mapping[str, Any]:
         "commit": made.commit,
         "version": model.version,
         "description": _description(made),
-        "files": {
-            "include": rules.include,
-            "exclude": rules.exclude,
-            "allow_pickle": _pickles(made),
-        },
+        "files": {**_patterns(model), "allow_pickle": _pickles(made)},
         "serving": {
             "gpus": serving.gpus,
             "cpu": serving.cpu,
@@ -136,7 +156,8 @@ def _description(made: Plan) -> str:
     told = made.facts
     named = made.source.location.rpartition("/")[2]
     license_ = f"license {told.license}" if told.license else ""
-    return ", ".join(text for text in (named, *told.tasks[:1], told.quantization, license_) if text)
+    parts = (named, *told.tasks[:1], told.quantization, license_)
+    return line(", ".join(text for text in parts if text))
 
 
 def _pickles(made: Plan) -> bool:

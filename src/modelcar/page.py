@@ -43,7 +43,7 @@ def _sections(run: RunRecord, found: Results) -> Iterator[Section]:
     yield page_model.model(found)
     yield page_image.image(run, found)
     yield timeline(run)
-    yield page_image.moved(run.stages, found)
+    yield page_image.moved(run, found)
     yield page_model.fit(found)
     yield page_model.smoke(found)
     yield next_run(run, found)

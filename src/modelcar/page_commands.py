@@ -29,15 +29,15 @@ def of_image(run: RunRecord, found: Results) -> Iterator[Command]:
 
 
 def roll_back(run: RunRecord, namespace: str, purpose: str) -> Iterator[Command]:
-    """Yield how to return to the image that served before."""
-    named = run.asked or run.model
-    yield from command(purpose, "modelcar rollback {} -n {}", named, namespace)
+    """Yield how to return to the image that served before, as the model was asked for."""
+    yield from command(purpose, "modelcar rollback {} -n {}", run.asked, namespace)
 
 
 def command(purpose: str, form: str, *values: str) -> Iterator[Command]:
     """Yield a command whose values are quoted for a shell; nothing where one cannot be right."""
-    # A backtick would end the fence that Markdown has around a command.
-    if all(re.fullmatch(r"[^-`][^`]{0,299}", one) and one.isprintable() for one in values):
+    # A backtick would end the fence that Markdown has around a command; only pods reach `.svc`.
+    right = r"(?!.*\.svc\b)[^-`][^`]{0,199}"
+    if all(re.fullmatch(right, one) and one.isprintable() for one in values):
         yield Command(purpose, form.format(*map(quote, values)))
 
 

@@ -28,7 +28,7 @@ def failures(run: RunRecord) -> Iterator[Section]:
             f"{line(stage.name, STAGE)} failed",
             line(cause, ERROR),
             failed=True,
-            facts=facts([("What to do", remedy[:ERROR])]),
+            facts=facts([("What to do", remedy)]),
             copied="" if number else "\n".join(line(str(one), DETAIL) for one in found[:QUOTED]),
             items=(_ANEW,) if run.pipeline_run and not number else (),
             commands=() if number else tuple(_on(run)),
@@ -42,9 +42,7 @@ def _on(run: RunRecord) -> Iterator[Command]:
         name, namespace = _text(deploy, "name"), _text(deploy, "namespace")
         yield from command("See how it stands", "modelcar diagnose {} -n {}", name, namespace)
         yield from roll_back(run, namespace, "Return to what served before, if anything did")
-    if run.asked:
-        options = f"Go on, with the same options: {_KEPT}"
-        yield from command(options, "modelcar run {}", run.asked)
+    yield from command(f"Go on, with the same options: {_KEPT}", "modelcar run {}", run.asked)
 
 
 def _text(stage: StageRecord, key: str) -> str:

@@ -11,12 +11,10 @@ from modelcar.wording import line, rate, size
 
 def image(run: RunRecord, found: Results) -> Section:
     """Return the one digest, and where it stands."""
-    says = "" if run.digest else "No image was built."
     heads = ("Step", "name"), ("Where", "place"), ("State", "state")
     rows = tuple(_places(run, found))
-    commands = tuple(of_image(run, found))
-    copied, places = line(run.digest), Table(heads, rows)
-    return Section("The image", says, copied, table=places, commands=commands)
+    commands, copied = tuple(of_image(run, found)), line(run.digest)
+    return Section("The image", copied=copied, table=Table(heads, rows), commands=commands)
 
 
 def _places(run: RunRecord, found: Results) -> Iterator[tuple[str, str, str]]:
@@ -35,7 +33,7 @@ def _place(run: RunRecord, step: str, stage: str, name: str, state: str) -> tupl
         return step, line(undigested(name, run.digest)), state
     record = named(run.stages, stage)
     if record is None:
-        return step, "", "not reached"
+        return step, "", "not known" if run.status == "running" else "not reached"
     path = record.result.get("path")
     return step, line(path) if isinstance(path, str) else "", record.status
 
@@ -46,9 +44,9 @@ def _same(reference: str, run: RunRecord) -> str:
     return "this digest" if reference.endswith(f"@{run.digest}") else "ANOTHER DIGEST"
 
 
-def moved(stages: Sequence[StageRecord], found: Results) -> Section:
+def moved(run: RunRecord, found: Results) -> Section:
     """Return the bytes that moved, or would, against those that stood there already."""
-    rows = tuple(_rows(stages, found))
+    rows = tuple(_rows(run, found))
     whole = sum(count for kind, count, _ in rows if "ownload" not in kind)
 
     def row(told: tuple[str, int, float]) -> tuple[str, str, str, Bar]:
@@ -61,10 +59,12 @@ def moved(stages: Sequence[StageRecord], found: Results) -> Section:
     return listed("Bytes", heads, rows, row)
 
 
-def _rows(stages: Sequence[StageRecord], found: Results) -> Iterator[tuple[str, int, float]]:
+def _rows(run: RunRecord, found: Results) -> Iterator[tuple[str, int, float]]:
     """Yield what moved, in how long; what did not come to it as it was planned."""
-    made, built = found.plan.bytes if found.plan else None, found.built
-    fetched, took = _fetched(stages, found)
+    # The pipeline's plan asks no target what it holds.
+    made = found.plan.bytes if found.plan and not run.pipeline_run else None
+    built = found.built
+    fetched, took = _fetched(run.stages, found)
     if fetched >= 0:
         yield "Downloaded", fetched, took
     elif made:

@@ -2,25 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any
 
 from modelcar.page_parts import Section, facts
 from modelcar.page_results import Results
-from modelcar.values import ModelFacts, ModelSource, is_commit
+from modelcar.values import ModelFacts
 from modelcar.wording import duration, size
-
-_HUB = "https://huggingface.co"
 
 
 def model(found: Results) -> Section:
     """Return where the model comes from, and what its files and its image say of it."""
-    made, told = found.plan, found.built.facts.told if found.built else {}
-    known = made or found.snapshot
-    shown = facts(_facts(found, told))
-    href = _page(known.source, known.commit) if known else ""
-    own: dict[str, Any] = {"Source": {"href": href}, "Commit": {"code": True}}
-    return Section("The model", facts=tuple(replace(x, **own.get(x.label, {})) for x in shown))
+    told = found.built.facts.told if found.built else {}
+    return Section("The model", facts=facts(_facts(found, told)))
 
 
 def _facts(found: Results, told: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -54,12 +46,6 @@ def _count(text: str) -> str:
     return f"{count / (10**6 if million else 10**9):.1f} {'million' if million else 'billion'}"
 
 
-def _page(source: ModelSource, commit: str | None) -> str:
-    """Return the Hub's page of the commit; empty for a folder, and for what is no name there."""
-    right = source.kind == "hf" and re.fullmatch(r"[A-Za-z0-9][\w./-]*", source.location, re.ASCII)
-    return f"{_HUB}/{source.location}/tree/{commit}" if right and is_commit(commit) else ""
-
-
 def fit(found: Results) -> Section:
     """Return whether the model fits on the GPUs that it asks for, and the figures behind it."""
     own = found.fit
@@ -69,7 +55,7 @@ def fit(found: Results) -> Section:
         ("Verdict", f"{own.verdict} on {own.where}" if own.where else own.verdict),
         ("Why", own.why),
         ("What would do", own.setting),
-        ("Weights", f"{_gib(own.weights)} on each GPU"),
+        ("Weights", f"{_gib(own.weights)} a GPU" if own.weights else ""),
         ("KV cache", f"{own.kv / 1024:g} KiB a token, on each GPU" if own.kv else ""),
         ("Longest context", f"{own.longest} tokens" if own.longest else ""),
         ("Node's disk", f"{size(own.disk)} while the image is unpacked"),

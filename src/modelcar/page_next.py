@@ -15,7 +15,7 @@ _KEPT: Final = {
     "download": _WHOLE,
     "build": _WHOLE,
 }
-_STANDS: Final = "The image stands: no byte of it is fetched or sent again."
+_STANDS: Final = "The image stands: it is not built again."
 
 
 def next_run(run: RunRecord, found: Results) -> Section:
@@ -25,13 +25,13 @@ def next_run(run: RunRecord, found: Results) -> Section:
 
 def _items(run: RunRecord, found: Results) -> Iterator[str]:
     if run.status == "failed":
-        seen = {one.name for one in run.stages if one.status != "failed"}
+        seen = {one.name for one in run.stages if one.status not in ("failed", "running")}
         stopped = next((name for name in STAGES if name not in seen), "")
         yield _KEPT.get(stopped, _STANDS)
         if found.built:
             yield f"It goes on at {stopped}."
-    if found.plan:
-        yield _source(found.plan)
+    if found.plan and found.built:
+        yield _source(found.plan) + ", and needs another version" * bool(found.version)
     if run.status == "succeeded":
         for stage in run.stages:
             if stage.status in ("skipped", "rendered") and stage.name != "download":

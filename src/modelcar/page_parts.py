@@ -37,12 +37,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that is known; `href` is a checked address, or empty."""
+    """One thing that is known."""
 
     label: str
     text: str
-    href: str = ""
-    code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class Section:
 
 def facts(told: Iterable[tuple[str, str]]) -> tuple[Fact, ...]:
     """Return what is known, without labels of no text."""
-    return tuple(Fact(label, line(text)) for label, text in told if text)
+    return tuple(Fact(label, line(text, ERROR)) for label, text in told if text)
 
 
 def undigested(text: str, digest: str) -> str:

@@ -9,8 +9,9 @@ from typing import Final
 
 from modelcar import gpu
 from modelcar.errors import UsageError
-from modelcar.gpu import Fit, Need
+from modelcar.gpu import Fit, Need, gib
 from modelcar.gpu_types import GIB, INSTANCE_TYPE, INSTANCES, GpuNode
+from modelcar.model_shape import DECODERS
 from modelcar.values import ModelFacts, Serving
 
 _WANTED: Final = 8192
@@ -44,6 +45,10 @@ def kinds(gpu_name: str = "", instance: str = "") -> tuple[GpuNode, ...]:
     """
     every = sorted(INSTANCES.values(), key=lambda node: node.count)
     found = [node for node in every if _is(node, gpu_name, instance)]
+    if not found and gpu_name and instance in INSTANCES:
+        asked = f"--gpu {gpu_name} --instance-type {instance}"
+        why = f"{instance} has {INSTANCES[instance].gpu.name}, not {gpu_name}"
+        raise UsageError(asked, why, "leave one of them out")
     if not found:
         asked = f"--instance-type {instance}" if instance else f"--gpu {gpu_name}"
         known = INSTANCES if instance else dict.fromkeys(node.gpu.name for node in every)
@@ -55,7 +60,8 @@ def propose(need: Need, facts: ModelFacts, nodes: Sequence[GpuNode], context: in
     """Return values for a model on the first of `nodes` that holds it with so much context.
 
     Without a `context` it is what the node holds, and 8192 tokens or more of a model that takes
-    them. Raises UsageError for a context beyond the model's.
+    them; no more than 8192 where nobody knows what a token keeps. Raises UsageError for a context
+    beyond the model's.
     """
     longest = need.shape.positions
     if 0 < longest < context:
@@ -67,7 +73,7 @@ def propose(need: Need, facts: ModelFacts, nodes: Sequence[GpuNode], context: in
     serving, node = found or (_sized(need, nodes[-1].count, wanted), nodes[-1])
     serving = replace(
         serving,
-        max_model_len=context or _length(need, gpu.fit(need, serving, node)),
+        max_model_len=context or _length(need, gpu.fit(need, serving, node), facts),
         node_selector={INSTANCE_TYPE: node.name} if found else {},
         args=("--runner=pooling",) if _embeds(facts) else (),
     )
@@ -116,8 +122,10 @@ def _takes(node: GpuNode, serving: Serving) -> bool:
     return fewer_cpus and int(serving.memory.removesuffix("Gi")) <= 0.85 * memory - 2
 
 
-def _length(need: Need, fit: Fit) -> int:
+def _length(need: Need, fit: Fit, facts: ModelFacts) -> int:
     """Return the context to serve: the whole, else a power of two, which leaves some memory."""
+    if need.shape.unknown and facts.architecture.endswith(DECODERS):
+        return min(_WANTED, need.shape.positions)
     if not need.shape.positions or not fit.longest:
         return 0
     whole = fit.longest >= need.shape.positions
@@ -132,24 +140,26 @@ def _embeds(facts: ModelFacts) -> bool:
 def _reasons(need: Need, serving: Serving, fit: Fit, node: GpuNode) -> Iterator[tuple[str, str]]:
     """Yield why a field has its value, by the field's name."""
     if serving.node_selector:
-        yield "gpus", f"{_gib(fit.weights)} of weights on each, of {_gib(node.gpu.memory)}"
-        yield "node_selector", f"the smallest that holds it, of those on AWS: {fit.where}"
+        yield "gpus", f"{gib(fit.weights)} of weights on each, of {gib(node.gpu.memory)}"
+        holds = "whose memory holds the weights" if need.shape.unknown else "that holds it"
+        yield "node_selector", f"the smallest {holds}, of those on AWS: {fit.where}"
     else:
         pod = f"a pod with {serving.cpu} CPUs and {serving.memory} is too large for the node"
         yield "gpus", f"it fits on no node that was tried; on {fit.where}: {fit.why or pod}"
     yield "cpu", "two a GPU"
-    weights = f"{_gib(need.weights)} of weights as they are read"
+    weights = f"{gib(need.weights)} of weights as they are read"
     yield "memory", f"4 GiB for vLLM, 3 GiB a GPU and {weights}, in steps of 8"
-    if need.shape.unknown:
-        told = f"the KV cache is not computed for it ({need.shape.unknown})"
-        yield "max_model_len", f"{told}: only the weights are compared"
-    elif fit.kv and fit.longest:
-        made = f"it was made for {need.shape.positions}" if need.shape.positions else ""
-        kept = f"a token keeps {fit.kv / 1024:g} KiB on each GPU: up to {fit.longest} fit"
-        yield "max_model_len", f"{kept}; {made}" if made else kept
+    if told := _length_reason(need, fit):
+        made = f"; it was made for {need.shape.positions}" if need.shape.positions else ""
+        yield "max_model_len", f"{told}{made}"
     if serving.args:
         yield "args", "it makes embeddings: /v1/embeddings answers, not chat"
 
 
-def _gib(count: int) -> str:
-    return f"{count / GIB:.1f} GiB"
+def _length_reason(need: Need, fit: Fit) -> str:
+    if need.shape.unknown:
+        told = f"the KV cache is not computed for it ({need.shape.unknown})"
+        return f"{told}: only the weights are compared"
+    if not fit.kv or not fit.longest:
+        return ""
+    return f"a token keeps {fit.kv / 1024:g} KiB on each GPU: up to {fit.longest} fit"

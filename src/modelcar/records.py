@@ -25,7 +25,9 @@ FAR = 1e11
 _QUOTED = 12
 """How many lines a failure quotes of what was found."""
 _SECRET = re.compile(
-    r"""(\bbearer\s+|(?:api_?key|password|secret|token)['"]?\s*[=:]\s*[\['"]*)[^\s'",\]]+""",
+    r"""(\bbearer\s+|--[\w-]{,30}(?:key|token)\s+|(?:(?:passw|secret)\w{,20}|api.?key|[_-]key|token|"""
+    r"""signature|auth(?:orization)?)['"]?\s*[=:]\s*(\[)?['"]*(?:b(?:earer|asic)\s+)?)"""
+    r"""(?(2)[^\]]+|[^\s'",\]]+)|\bhf_\w{20,}|(?<=://)[^/@\s]+(?=@)""",
     re.IGNORECASE,
 )
 STAGES = ("plan", "download", "build", "mirror", "register", "deploy", "verify", "report")
@@ -160,15 +162,17 @@ def _file_name(stage: str) -> str:
 
 def _failed(record: StageRecord, error: BaseException, seconds: float) -> StageRecord:
     """Return the record of a failure; what the stage had said of its result before stays."""
+    if type(error) is KeyboardInterrupt:
+        error = ModelCarError(record.name, "it was interrupted", Stopped.remedy)
     if isinstance(error, ModelCarError | Stopped):
         told = {**record.result, "what": error.what, "why": error.why, "remedy": error.remedy}
-        if quoted := [_harmless(note) for note in getattr(error, "__notes__", ())[:_QUOTED]]:
+        if quoted := [harmless(note) for note in getattr(error, "__notes__", ())[:_QUOTED]]:
             told["evidence"] = quoted
         return replace(record, status="failed", seconds=seconds, error=str(error), result=told)
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = _SECRET.sub(r"\1***", f"{type(error).__name__}: {error}".removesuffix(": "))
     return replace(record, status="failed", seconds=seconds, error=text)
 
 
-def _harmless(quoted: str) -> str:
+def harmless(quoted: str) -> str:
     """Return a line that another wrote, without what looks like a secret."""
     return line(_SECRET.sub(r"\1***", quoted))

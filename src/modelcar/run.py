@@ -11,7 +11,7 @@ from modelcar.deployment import deploy_or_render
 from modelcar.errors import ModelCarError
 from modelcar.hub import Hub
 from modelcar.model_registry import Connection, Record, image_uri
-from modelcar.names import asked_as, image_tag
+from modelcar.names import image_tag
 from modelcar.oci.reference import DigestReference, Layout, TagReference, parse_image, parse_tag
 from modelcar.oci.store import open_store
 from modelcar.packing import DEFAULT, Packing
@@ -60,6 +60,8 @@ class Setting:
     """Deploy even what does not fit on the GPUs that are asked for."""
     skip_preflight: bool = False
     """Do not ask beforehand for rights, and for what must be there."""
+    asked: str = ""
+    """How the command line was told the model."""
 
 
 def run(model: Model, setting: Setting) -> RunRecord:
@@ -73,9 +75,9 @@ def run(model: Model, setting: Setting) -> RunRecord:
     try:
         _Run(model, setting, recorder).stages()
     except BaseException:
-        _report_failure(model, setting.out, run_id)
+        _report_failure(model, setting, run_id)
         raise
-    return _report(model, setting.out, run_id)
+    return _report(model, setting, run_id)
 
 
 class _Run:
@@ -201,9 +203,10 @@ class _Run:
         return found if namespace else ""
 
 
-def _report(model: Model, out: Path, run_id: str) -> RunRecord:
+def _report(model: Model, setting: Setting, run_id: str) -> RunRecord:
+    out = setting.out
     record = summary(model.name, model.version, read(out, run_id))
-    record = replace(record, asked=asked_as(model))
+    record = replace(record, asked=setting.asked)
     texts = {
         "report.md": report.markdown(record),
         "report.html": report.html(record),
@@ -219,9 +222,9 @@ def _report(model: Model, out: Path, run_id: str) -> RunRecord:
     return record
 
 
-def _report_failure(model: Model, out: Path, run_id: str) -> None:
+def _report_failure(model: Model, setting: Setting, run_id: str) -> None:
     try:
-        _report(model, out, run_id)
-        log.info("report: %s", out / "report.html")
+        _report(model, setting, run_id)
+        log.info("report: %s", setting.out / "report.html")
     except ModelCarError as second:
         log.error("%s", second)  # the run's own error matters more, and is raised

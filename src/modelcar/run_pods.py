@@ -1,6 +1,7 @@
 """What the pods of a run tell of its tasks, also of those that never ran our code."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -8,9 +9,8 @@ from modelcar import termination
 from modelcar.cluster import asking, request
 from modelcar.errors import ModelCarError
 from modelcar.lease import RUN_LABEL
-from modelcar.records import STAGES
+from modelcar.records import STAGES, harmless
 from modelcar.values import StageRecord
-from modelcar.wording import line
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -61,11 +61,12 @@ def _records(pod: Pod) -> Iterator[StageRecord]:
     ended = (_main(pod).get("state") or {}).get("terminated") or {}
     own = [one for one in termination.read(ended.get("message") or "") if one.name in STAGES]
     yield from own
-    stage = _stage(pod)
+    stage, known = _stage(pod), {record.name: record.result for record in own}
     # After our own code KFP's launcher may fail; a failure of ours tells more than the exit code.
     failed = any(record.status == "failed" for record in own)
-    if stage and not failed and (ended.get("exitCode") or stage not in {one.name for one in own}):
-        yield _of_state(stage, pod, ended)
+    if stage and not failed and (ended.get("exitCode") or stage not in known):
+        found = _of_state(stage, pod, ended)
+        yield replace(found, result={**known.get(stage, {}), **found.result})
 
 
 def _of_state(stage: str, pod: Pod, ended: Mapping[str, Any]) -> StageRecord:
@@ -95,7 +96,7 @@ def _evidence(pod: Pod, name: str) -> Iterator[str]:
     yield f"pod {name} on {node}" if node else f"pod {name}"
     message = ((_main(pod).get("state") or {}).get("terminated") or {}).get("message") or ""
     if not termination.read(message):
-        yield from map(line, message.splitlines()[-_QUOTED:])
+        yield from map(harmless, message.splitlines()[-_QUOTED:])
 
 
 def _why(pod: Pod, ended: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ _NOTHING: Final = "nothing has moved yet"
 _SAYS: Final = {
     "plan": _NOTHING,
     "mirror": "the mirror is not complete; layers that are through stand there",
-    "register": "the image stands, and is not registered yet",
+    "register": "the image stands, and may not be registered yet",
     "deploy": "nothing is known to be applied yet",
 }
 

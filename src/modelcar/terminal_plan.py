@@ -22,6 +22,8 @@ _FITS: Final = {"fits": "green", "tight": "yellow", "does not fit": "bold red", 
 _AMOUNT: Final = re.compile(r"(?<=\d) (?=[kMGTPKi]*B\b)")
 _MOST: Final = 16
 """Layers that are listed on a terminal; the others are counted."""
+_LONGEST: Final = 1000
+"""Characters of a fact; a URI and what is said of the GPUs may be long."""
 _HEADS: Final = ("LAYER", "STATE", "SIZE", "CONTENT")
 
 
@@ -40,7 +42,7 @@ def lines(
 ) -> Iterator[Line]:
     """Yield the lines for a terminal of `width` columns, or where it is 0 as they are."""
     for text, style in _head(plan, fit, target):
-        yield from ((part, style) for part in _wrapped(text, width))
+        yield from ((part, style) for part in _wrapped(line(text, _LONGEST), width))
     yield from _table(plan.layers, width, len(plan.layers) if every or not width else _MOST)
     for text in _left_out(plan, every):
         yield from ((part, "dim") for part in _wrapped(text, width))

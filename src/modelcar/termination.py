@@ -21,7 +21,7 @@ VARIABLE: Final = "MODELCAR_TERMINATION_LOG"
 _USUAL: Final = "/dev/termination-log"
 # Kubernetes keeps 4096 bytes of a container's; one task may leave two records.
 _MOST: Final = 2000
-_WAYS: Final = ((1200, True), (600, True), *((n, False) for n in (600, 400, 200, 100, 0)))
+_WAYS: Final = ((1200, True), (600, True), *((n, False) for n in (1200, 600, 400, 200, 100, 0)))
 """How much of a record is left, as far as there is room: letters of each text, and lists."""
 
 
@@ -50,8 +50,8 @@ def _cut(record: StageRecord, letters: int, lists: bool) -> dict[str, Any]:
 
     An error that its parts tell is not told twice.
     """
-    error = "" if record.error == _error(record.result) else record.error[:letters]
-    told = to_json(replace(record, detail=record.detail[:letters], error=error))
+    error = "" if record.error == _error(record.result) else _kept(record.error, letters, lists)
+    told = to_json(replace(record, detail=_kept(record.detail, letters, lists), error=error))
     assert isinstance(told, dict)  # noqa: S101  as every dataclass
     return {**told, "result": _kept(record.result, letters, lists) if letters else {}}
 
@@ -62,7 +62,7 @@ def _kept(value: Any, letters: int, lists: bool) -> Any:
     Without lists, of a failure's evidence the last lines are left, and no model card.
     """
     if isinstance(value, str):
-        return value[:letters]
+        return value[:letters] + "…" * (len(value) > letters)
     if isinstance(value, Mapping):
         left = {key: item for key, item in value.items() if lists or key != "card"}
         found = {key: _kept(item, letters, lists) for key, item in left.items()}

@@ -28,11 +28,12 @@ def _bar(stage: StageRecord, first: float, seconds: float) -> Bar:
     """Place a stage on the scale; one that did not begin has no length."""
     if not stage.started:
         return Bar(stage.status, 0, 0, "it did not begin")
+    began = stage.started - first
     scale = 100 / seconds if seconds > 0 else 0.0
     width = max(stage.seconds * scale, LEAST)
-    x = min((stage.started - first) * scale, 100 - width)
-    began = duration(stage.started - first)
-    told = f"from {began} to {duration(stage.started - first + stage.seconds)}"
+    x = min(began * scale, 100 - width)
+    ended = f" to {duration(began + stage.seconds)}" if seconds_of(stage) else ""
+    told = f"from {duration(began)}{ended}"
     return Bar(stage.status, round(x, 1), round(width, 1), told)
 
 

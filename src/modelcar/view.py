@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, Protocol, Self
 
-from modelcar.errors import Stopped
+from modelcar.errors import Stopped, VerificationError
 from modelcar.progress import Advance, LogLines, Progress
 from modelcar.records import RunRecorder
 from modelcar.standing import Standing
@@ -37,6 +37,9 @@ class View(Progress, Protocol):
 
     def aside(self, label: str, total: int = 0) -> AbstractContextManager[Advance]:
         """Show what another program moves: at most `total` bytes, unless 0; it counts nowhere."""
+
+    def still(self, patience: float) -> None:
+        """Show nothing more, for the process ends; wait so long at most for what is being shown."""
 
 
 class Recorder(RunRecorder):
@@ -100,11 +103,12 @@ class Lines(LogLines):
         """Log how far a long transfer is, now and then, and how it ended."""
         steps = _Steps(label, total)
 
-        def advance(moved: int) -> None:
-            self.standing.advance(moved)
-            steps.advance(moved)
+        with super().transfer(label, total), counted(self.standing.advance) as count:
 
-        with super().transfer(label, total):
+            def advance(moved: int) -> None:
+                count(moved)
+                steps.advance(moved)
+
             yield advance
         self.standing.through()
 
@@ -112,6 +116,9 @@ class Lines(LogLines):
     def aside(self, label: str, total: int = 0) -> Iterator[Advance]:
         """Log how far it is, now and then."""
         yield _Steps(label, total).advance
+
+    def still(self, patience: float) -> None:
+        """Do nothing: a line is whole once it is logged."""
 
 
 class Unseen(Lines):
@@ -144,6 +151,23 @@ class _Steps:
         left = duration((self._total - self._moved) * seconds / self._moved)
         of = f"{self._moved / self._total:.0%} of {size(self._total)}"
         return f"{self._label}: {of}, {speed}, {left} left"
+
+
+@contextmanager
+def counted(count: Advance) -> Iterator[Advance]:
+    """Have bytes counted as they move, and taken back where they are not what they should be."""
+    moved = 0
+
+    def advance(more: int) -> None:
+        nonlocal moved
+        moved += more
+        count(more)
+
+    try:
+        yield advance
+    except VerificationError:  # they are fetched again, and would count twice
+        count(-moved)
+        raise
 
 
 def told(record: StageRecord) -> str:

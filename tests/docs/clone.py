@@ -87,10 +87,12 @@ class Clone:
 
     def _name_images(self, defaults: Mapping[str, str]) -> None:
         """Have compiled files name images that stand; theirs cannot be had without the internet."""
-        for path in (self.folder / "compiled").iterdir():
-            text = path.read_text()
-            for name, image in defaults.items():
-                text = text.replace(getattr(images, name), image)
+        texts = {path: path.read_text() for path in (self.folder / "compiled").iterdir()}
+        for name, image in defaults.items():
+            theirs = getattr(images, name)
+            assert any(theirs in text for text in texts.values()), f"no compiled file has {theirs}"
+            texts = {path: text.replace(theirs, image) for path, text in texts.items()}
+        for path, text in texts.items():
             path.write_text(text)
 
     def _programs(self, defaults: Mapping[str, str]) -> None:

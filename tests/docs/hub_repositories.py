@@ -14,6 +14,7 @@ from tests.servers.hub_repository import RepositorySource
 QWEN: Final = "Qwen/Qwen2.5-0.5B-Instruct"
 QWEN_LARGER: Final = "Qwen/Qwen2.5-1.5B-Instruct"
 QWEN_LARGER_AWQ: Final = "Qwen/Qwen2.5-1.5B-Instruct-AWQ"
+SMOLLM: Final = "HuggingFaceTB/SmolLM2-360M-Instruct"
 LLAMA: Final = "meta-llama/Llama-3.2-1B-Instruct"
 MINILM: Final = "sentence-transformers/all-MiniLM-L6-v2"
 QUANTIZED: Final = "RedHatAI/Mistral-Small-24B-Instruct-2501-quantized.w4a16"
@@ -32,6 +33,9 @@ def repositories() -> dict[str, RepositorySource]:
         QWEN: _small(QWEN, "Qwen2ForCausalLM", hidden_size=896, heads=14, kv_heads=2, layers=24),
         QWEN_LARGER: _small(QWEN_LARGER, "Qwen2ForCausalLM", **_QWEN),
         QWEN_LARGER_AWQ: _small(QWEN_LARGER_AWQ, "Qwen2ForCausalLM", fill=4, **_QWEN),
+        SMOLLM: _small(
+            *(SMOLLM, "LlamaForCausalLM"), hidden_size=960, heads=15, kv_heads=5, layers=32
+        ),
         LLAMA: _small(
             *(LLAMA, "LlamaForCausalLM"), hidden_size=2048, heads=32, kv_heads=8, layers=16
         ),

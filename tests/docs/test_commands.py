@@ -58,6 +58,10 @@ def test_every_page_that_shows_commands_has_a_place() -> None:
     assert sorted(pages()) == sorted(PAGES)
 
 
+def test_what_runs_in_place_of_a_command_is_of_one_that_a_page_shows() -> None:
+    assert INSTEAD.keys() <= {_plain(one) for shown in pages().values() for one in shown}
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_the_commands_of(
@@ -79,5 +83,10 @@ def test_the_commands_of(
 
 
 def _instead(command: Command) -> Command:
-    text = command.text.partition("#")[0].strip()
+    text = _plain(command)
     return replace(command, text=INSTEAD[text][0]) if text in INSTEAD else command
+
+
+def _plain(command: Command) -> str:
+    """Return the command without the note behind it."""
+    return command.text.partition("#")[0].strip()

@@ -13,6 +13,7 @@ from tests.servers import busybox_base
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.kserve import KServe
 from tests.servers.kube import KubeServer
+from tests.servers.silent import SilentServer
 from tests.servers.vllm import VllmServer
 from tests.serving_site import NAME, Listener, Site
 
@@ -44,6 +45,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> DigestReference:
 
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture
+def silent() -> Iterator[SilentServer]:
+    """Return a server that takes connections and never answers."""
+    with SilentServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ Each with a terminal and without: there the process group is interrupted, here t
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from tests.servers.docker_registry import DockerRegistry
 from tests.servers.faulty_proxy import FaultyProxy, Gate
 from tests.servers.hub import HubServer
 from tests.servers.loopback import Content, Request, Response
+from tests.servers.silent import SilentServer
 from tests.serving_site import Site
 
 URI = f"hf://{REPO}"
@@ -32,18 +32,6 @@ SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"
 """What shows and hides the cursor."""
 DIGEST = f"sha256:{'ab' * 32}"
 CATALOG = 'name: tiny\nsource: hf://example/tiny\nversion: "1"\nserving: {gpus: 0, auth: false}\n'
-
-
-@pytest.fixture
-def silent() -> Iterator[socket.socket]:
-    """Return a server that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
-        server.settimeout(60)
-        yield server
-
-
-def address(server: socket.socket) -> str:
-    return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 def said(ended: Ended, stands: str, again: str) -> None:
@@ -59,14 +47,12 @@ def said(ended: Ended, stands: str, again: str) -> None:
 @terminals
 @pytest.mark.parametrize("verb", ["plan", "download", "build"])
 def test_before_a_silent_hub(
-    tmp_path: Path, silent: socket.socket, terminal: Terminal, verb: str
+    tmp_path: Path, silent: SilentServer, terminal: Terminal, verb: str
 ) -> None:
     target = ["--to", "oci:my images:1"] if verb == "build" else []
-    where = {"HF_ENDPOINT": f"http://{address(silent)}"}
-    with Command(tmp_path, [verb, URI, *target], terminal, **where) as command:
-        connection, _ = silent.accept()
-        with connection:
-            ended = command.interrupted()
+    where = {"HF_ENDPOINT": f"http://{silent.host}"}
+    with Command(tmp_path, [verb, URI, *target], terminal, **where) as command, silent.accept():
+        ended = command.interrupted()
     typed = f"{verb} {URI}" + (" --to 'oci:my images:1'" if target else "")
     said(ended, "in plan: nothing has moved yet", typed)
 
@@ -154,39 +140,35 @@ def test_in_several_uploads_that_stand_still(
 
 
 @terminals
-def test_while_skopeo_mirrors(tmp_path: Path, silent: socket.socket, terminal: Terminal) -> None:
-    source, target = f"{address(silent)}/base/image@{DIGEST}", f"{address(silent)}/mirror/image:1"
-    with Command(tmp_path, ["mirror", source, target], terminal) as command:
-        connection, _ = silent.accept()
-        with connection:
-            (child,) = command.children()
-            skopeo = os.pidfd_open(child)
-            ended = command.interrupted()
-            await_end(skopeo)
+def test_while_skopeo_mirrors(tmp_path: Path, silent: SilentServer, terminal: Terminal) -> None:
+    source, target = f"{silent.host}/base/image@{DIGEST}", f"{silent.host}/mirror/image:1"
+    with Command(tmp_path, ["mirror", source, target], terminal) as command, silent.accept():
+        (child,) = command.children()
+        skopeo = os.pidfd_open(child)
+        ended = command.interrupted()
+        await_end(skopeo)
     stands = "in mirror: the mirror is not complete; layers that are through stand there"
     said(ended, stands, f"mirror {source} {target}")
 
 
 @terminals
 def test_before_a_silent_api_server(
-    tmp_path: Path, silent: socket.socket, image: str, terminal: Terminal
+    tmp_path: Path, silent: SilentServer, image: str, terminal: Terminal
 ) -> None:
     context = {"cluster": "c", "user": "u", "namespace": "ml"}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "x",
-        "clusters": [{"name": "c", "cluster": {"server": f"http://{address(silent)}"}}],
+        "clusters": [{"name": "c", "cluster": {"server": f"http://{silent.host}"}}],
         "users": [{"name": "u", "user": {}}],
         "contexts": [{"name": "x", "context": context}],
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "tiny.yaml").write_text(CATALOG)
     argv = ["deploy", "tiny.yaml", "--image", image]
-    with Command(tmp_path, argv, terminal, KUBECONFIG="config.json") as command:
-        connection, _ = silent.accept()
-        with connection:
-            ended = command.interrupted()
+    with Command(tmp_path, argv, terminal, KUBECONFIG="config.json") as command, silent.accept():
+        ended = command.interrupted()
     said(ended, "in deploy: nothing is known to be applied yet", " ".join(argv))
 
 
@@ -205,22 +187,18 @@ def test_while_a_service_is_waited_for(
     said(ended, rf"in deploy: {goes_on} \({note}\)", " ".join(argv))
 
 
-def test_a_verb_without_a_view_says_how_to_go_on(tmp_path: Path, silent: socket.socket) -> None:
-    argv = ["versions", "tiny", "--model-registry", f"http://{address(silent)}"]
-    with Command(tmp_path, argv) as command:
-        connection, _ = silent.accept()
-        with connection:
-            ended = command.interrupted()
+def test_a_verb_without_a_view_says_how_to_go_on(tmp_path: Path, silent: SilentServer) -> None:
+    argv = ["versions", "tiny", "--model-registry", f"http://{silent.host}"]
+    with Command(tmp_path, argv) as command, silent.accept():
+        ended = command.interrupted()
     said(ended, "in versions", " ".join(argv))
 
 
-def test_sigterm_says_the_same_and_exits_143(tmp_path: Path, silent: socket.socket) -> None:
-    argv, hub = ["build", URI, "--to", "oci:x:1"], f"http://{address(silent)}"
-    with Command(tmp_path, argv, HF_ENDPOINT=hub) as command:
-        connection, _ = silent.accept()
-        with connection:
-            command.process.terminate()
-            shown = command.rest().splitlines()
+def test_sigterm_says_the_same_and_exits_143(tmp_path: Path, silent: SilentServer) -> None:
+    argv, hub = ["build", URI, "--to", "oci:x:1"], f"http://{silent.host}"
+    with Command(tmp_path, argv, HF_ENDPOINT=hub) as command, silent.accept():
+        command.process.terminate()
+        shown = command.rest().splitlines()
     assert command.process.returncode == 143
     assert shown[-3].startswith("plan: interrupted after ")
     assert shown[-2:] == [
@@ -240,4 +218,27 @@ def test_while_the_modules_are_read(tmp_path: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "modelcar: interrupted before anything began\n"
+    assert done.stderr == "modelcar: interrupted\n"
+
+
+BETWEEN = """
+import os, signal, sys
+from modelcar import __main__, cli, interrupts
+
+def struck(leave):
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+
+interrupts.heeded = struck
+sys.argv = ["modelcar", "check"]
+__main__.main()
+"""
+"""An interrupt once the modules are read, and before it is heeded."""
+
+
+def test_between_the_modules_and_what_heeds_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BETWEEN], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "modelcar: interrupted\n"

@@ -1,9 +1,7 @@
 """skopeo before an OCI registry that says nothing, and after the death of who started it."""
 
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -13,27 +11,16 @@ from modelcar.errors import MirrorError
 from modelcar.oci.reference import DigestReference, parse_image, parse_tag
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.faulty_proxy import FaultyProxy
+from tests.servers.silent import SilentServer
 
 SOURCE = f"base/image@sha256:{'ab' * 32}"
 
 
-@pytest.fixture
-def silent() -> Iterator[socket.socket]:
-    """Return a server that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
-        server.settimeout(60)
-        yield server
-
-
-def address(server: socket.socket) -> str:
-    return f"127.0.0.1:{server.getsockname()[1]}"
-
-
 def test_a_silent_oci_registry_is_given_up(
-    silent: socket.socket, monkeypatch: pytest.MonkeyPatch
+    silent: SilentServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("modelcar.connections.MIRROR", 0.5)
-    host = address(silent)
+    host = silent.host
     with pytest.raises(MirrorError) as caught:
         skopeo.mirror(parse_image(f"{host}/{SOURCE}"), parse_tag(f"{host}/mirror/image:1"))
     places = f"docker://{host}/{SOURCE} to docker://{host}/mirror/image:1"
@@ -68,16 +55,15 @@ def test_bytes_on_their_way_are_told_while_it_runs(
     assert min(told) >= 0
 
 
-def test_skopeo_does_not_outlive_who_started_it(silent: socket.socket) -> None:
-    host = address(silent)
+def test_skopeo_does_not_outlive_who_started_it(silent: SilentServer) -> None:
+    host = silent.host
     program = (
         "from modelcar import skopeo\n"
         "from modelcar.oci.reference import parse_image, parse_tag\n"
         f"skopeo.mirror(parse_image('{host}/{SOURCE}'), parse_tag('{host}/mirror/image:1'))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program])
-    connection, _ = silent.accept()
-    with connection:
+    with silent.accept() as connection:
         connection.settimeout(60)
         process.kill()
         process.wait()

@@ -135,7 +135,7 @@ def test_without_kfp_it_says_what_to_install(
     line = refused(pipelines.submit(), code=2)
     assert line == (
         "modelcar: the pipelines server: kfp is not installed; "
-        "run `pip install 'modelcar-pipelines[dsp]'`"
+        "run `pip install '.[dsp]'` in the clone, or `make setup`"
     )
 
 

@@ -2,15 +2,14 @@
 
 import http.server
 import socket
-import threading
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 from tests import canary
 from tests.servers.cutter import bridge
+from tests.servers.loopback import LoopbackServer
 
 
-class ForwardProxy:
+class ForwardProxy(LoopbackServer):
     """Leads every CONNECT to 127.0.0.1, whatever host it names, as a context manager.
 
     There to `port`, else to the one that is asked for. Other requests are refused; `asked` holds
@@ -18,42 +17,20 @@ class ForwardProxy:
     """
 
     def __init__(self, port: int = 0) -> None:
+        self.handler = _Handler
+        super().__init__()
         self.target = port
         self.asked: list[str] = []
         self.credentials: list[str] = []
-        self._server = _Server(self)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self.host = self.url.partition("://")[2]
 
     def port(self, place: str) -> int | None:
         """Return where a tunnel to `place`, a host and a port, leads; None for nowhere."""
         return self.target or int(place.rpartition(":")[2])
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = False  # server_close joins them
-
-    def __init__(self, owner: ForwardProxy) -> None:
-        self.owner = owner
-        super().__init__(("127.0.0.1", 0), _Handler)
-
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _Server
+    server: Any
 
     def do_CONNECT(self) -> None:
         self._note()

@@ -1,4 +1,5 @@
 import importlib.util
+import io
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modelcar.cli import main
+from modelcar.cli_options import steerable
 from tests.byte_path import safetensors
 
 PROGRAM = str(Path(sys.executable).parent / "modelcar")
@@ -86,6 +88,39 @@ def test_the_program_says_its_version() -> None:
 
     shown = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
     assert shown.stdout == f"modelcar, version {version('modelcar-pipelines')}\n"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_what_an_encoding_lacks_is_a_question_mark(encoding: str) -> None:
+    done = subprocess.run(
+        [PROGRAM, "register", "--help"],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"REF@sha256:?" in done.stdout
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "term", "can"),
+    [
+        *(("80", "24", "xterm", True), ("80", "24", "dumb", False)),
+        *(("0", "24", "xterm", False), ("80", "0", "xterm", False)),
+    ],
+)
+def test_a_view_needs_a_terminal_of_some_size(
+    monkeypatch: pytest.MonkeyPatch, columns: str, lines: str, term: str, can: bool
+) -> None:
+    for name, text in {"COLUMNS": columns, "LINES": lines, "TERM": term}.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert steerable() is can
 
 
 WRONG: list[tuple[list[str], str]] = [

@@ -1,3 +1,11 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
 from modelcar import farewell
 from modelcar.farewell import Farewell
 from modelcar.values import (
@@ -10,6 +18,32 @@ from modelcar.values import (
 )
 from modelcar.view import Unseen
 from tests import canary
+
+STRUCK = """
+import os, signal, sys
+import click
+from modelcar.cli_options import Group
+from modelcar.standing import Standing
+from modelcar.view import Unseen
+
+class Struck(Standing):
+    def told(self):
+        os.kill(os.getpid(), signal.{second})
+        return "struck"
+
+@click.command(cls=Group)
+def main(): pass
+
+@main.command()
+@click.pass_obj
+def work(farewell):
+    farewell.view = Unseen()
+    farewell.view.standing = Struck()
+    os.kill(os.getpid(), signal.{first})
+    signal.pause()
+
+main(["work"], "modelcar")
+"""
 
 
 def plan(layers: int, reused: int) -> Plan:
@@ -79,3 +113,74 @@ def test_what_looks_like_a_secret_is_not_repeated() -> None:
         "modelcar x 'https://…@host/a' 'https://host/?X-Signature=…&n=1' '…' '…' '…' "
         f"sha256:{'ab' * 32} hf://hf_team/model"
     )
+
+
+def test_a_revision_of_the_hub_is_no_login() -> None:
+    assert farewell.again("modelcar", ["run", "hf://gpt2@main"], {}) == (
+        "modelcar run hf://gpt2@main"
+    )
+
+
+def test_a_password_with_an_at_sign_is_hidden_whole() -> None:
+    typed = [f"https://me:{canary.secret('at')}@more@host/a@b"]
+    assert farewell.again("modelcar", typed, {}) == "modelcar 'https://…@host/a@b'"
+
+
+def test_of_what_was_registered_nothing_is_claimed() -> None:
+    said = Farewell()
+    said.typed("modelcar", ["register", "m"])
+    assert said.lines() == ["modelcar: interrupted in register", "to go on: modelcar register m"]
+    assert last_words(begun("register"))[0] == (
+        "modelcar: interrupted in register: the image stands, and may not be registered yet"
+    )
+
+
+@pytest.fixture
+def full_pipe() -> Iterator[int]:
+    """Return the end of a pipe that nobody reads and that takes nothing more."""
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(told, b"x" * 4096)
+    os.set_blocking(told, True)
+    yield told
+    os.close(heard)
+    os.close(told)
+
+
+SIGNALS = pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [("SIGINT", "SIGTERM", 130), ("SIGTERM", "SIGINT", 143), ("SIGTERM", "SIGTERM", 143)],
+)
+
+
+@SIGNALS
+def test_a_signal_during_the_last_words_changes_nothing(first: str, second: str, code: int) -> None:
+    program = [sys.executable, "-c", STRUCK.format(first=first, second=second)]
+    done = subprocess.run(program, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (
+        code,
+        "modelcar: interrupted in work: struck\nto go on: modelcar work\n",
+    )
+
+
+@SIGNALS
+def test_nor_where_nobody_reads_them(full_pipe: int, first: str, second: str, code: int) -> None:
+    program = [sys.executable, "-c", STRUCK.format(first=first, second=second)]
+    done = subprocess.run(program, stderr=full_pipe, timeout=60, check=False)
+    assert done.returncode == code
+
+
+def test_the_second_who_would_say_them_ends_the_process(full_pipe: int) -> None:
+    """As where the first is in a write that never ends."""
+    program = (
+        "from modelcar.farewell import Farewell\n"
+        "said = Farewell()\n"
+        "said._saying.acquire()\n"
+        "said.leave(143)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], stderr=full_pipe, timeout=60, check=False
+    )
+    assert done.returncode == 143

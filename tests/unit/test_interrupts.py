@@ -4,19 +4,21 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any, NoReturn, cast
 
 import pytest
 
 from modelcar import interrupts
+from modelcar.errors import Stopped
 from tests.interrupting import load
 
 PROGRAM = """
 import os, sys, threading, ctypes
 from modelcar import interrupts
 
-def leave():
+def leave(code):
     print("left", flush=True)
-    os._exit(130)
+    os._exit(code)
 
 with interrupts.heeded(leave):
     try:
@@ -28,8 +30,8 @@ print("ended")
 """
 WAITS = 'print("ready", flush=True); threading.Event().wait()'
 DEAF = (
-    "mutex = (ctypes.c_char * 64)(); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(mutex); "
-    'print("ready", flush=True); lock(mutex)'
+    "mutex = (ctypes.c_char * 64)(); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(mutex)\n"
+    '        with interrupts.kept_off(): print("ready", flush=True); lock(mutex)'
 )
 """A lock of C that is never given back, which no signal breaks off."""
 
@@ -49,6 +51,10 @@ def ended(process: subprocess.Popen[str], seconds: float) -> tuple[int, str]:
     finally:
         process.kill()
     return process.returncode, said
+
+
+def unexpected(code: int) -> NoReturn:
+    pytest.fail(f"left with {code}")
 
 
 def test_an_interrupt_is_a_keyboard_interrupt() -> None:
@@ -100,7 +106,7 @@ def test_who_ignores_interrupts_goes_on_doing_so() -> None:
     """As a shell's background command does."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts.heeded(pytest.fail):
+        with interrupts.heeded(unexpected):
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -108,7 +114,7 @@ def test_who_ignores_interrupts_goes_on_doing_so() -> None:
 
 def test_afterwards_all_is_as_before() -> None:
     handler, threads = signal.getsignal(signal.SIGINT), threading.active_count()
-    with pytest.raises(KeyboardInterrupt), interrupts.heeded(pytest.fail):
+    with pytest.raises(KeyboardInterrupt), interrupts.heeded(unexpected):
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is handler
     assert threading.active_count() == threads
@@ -118,10 +124,57 @@ def test_another_thread_changes_nothing() -> None:
     found = []
 
     def work() -> None:
-        with interrupts.heeded(pytest.fail), interrupts.kept_off():
+        with interrupts.heeded(unexpected), interrupts.kept_off():
             found.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGINT)]
+
+
+def test_sigterm_is_heeded_alike() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Stopped), interrupts.heeded(unexpected):
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    process = start(WAITS, "threading.Event().wait()")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process, 2.0) == (143, "heard\nleft\n")
+
+
+def test_sigterm_that_comes_in_a_line_waits_too() -> None:
+    with pytest.raises(Stopped), interrupts.heeded(unexpected), interrupts.kept_off():
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_put_away_is_not_broken_off_by_another_signal(second: signal.Signals) -> None:
+    left: list[int] = []
+    with pytest.raises(KeyboardInterrupt), interrupts.heeded(cast(interrupts.Leave, left.append)):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(second)
+            put_away = True
+    assert put_away
+    assert left == [130]
+
+
+def test_a_handler_of_c_is_followed_by_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python cannot name such a one, and would not set it again."""
+    real = signal.signal
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def unnamed(number: int, handler: Any) -> None:
+        real(number, handler)
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(signal, "signal", unnamed)
+            with interrupts.heeded(unexpected):
+                pass
+        assert {signal.getsignal(number) for number in before} == {signal.SIG_DFL}
+    finally:
+        for number, handler in before.items():
+            real(number, handler)

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
+from modelcar.errors import VerificationError
 from modelcar.live import Live
 from modelcar.live_rows import Row, Screen
 from modelcar.standing import Standing
@@ -75,6 +77,13 @@ def test_it_is_at_most_a_screenful(width: int, height: int) -> None:
         assert any(line.startswith("total") for line in lines)
 
 
+@pytest.mark.parametrize("height", [2, 3, 4, 5])
+def test_a_terminal_of_few_lines_is_not_overrun(height: int) -> None:
+    lines = shown(building(), 80, height)
+    assert len(lines) < height
+    assert lines[0].startswith("build ")
+
+
 def test_bars_beyond_a_few_are_counted() -> None:
     lines = shown(building(), 80, 40, transfers=40)
     assert len([line for line in lines if line.startswith("model-")]) == 8
@@ -117,6 +126,28 @@ def test_a_view_that_does_not_last_leaves_nothing() -> None:
     with view, Recorder(view).stage("plan"):
         assert screen(written.getvalue(), 80)
     assert screen(written.getvalue(), 80) == []
+
+
+def test_bytes_that_are_wrong_and_fetched_again_count_once_in_the_total() -> None:
+    view = Live(NAMES, console=Console(file=io.StringIO(), width=80, force_terminal=True))
+    with pytest.raises(VerificationError), view.transfer("push a", 10) as advance:
+        advance(10)
+        raise VerificationError("checking")
+    with view.transfer("push a", 10) as advance:
+        advance(10)
+    assert (view.screen().total.completed, view.standing.moved) == (10, 10)
+
+
+def test_once_it_is_still_no_picture_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelcar.live._PAUSE", 0.0005)
+    written = io.StringIO()
+    with Live(NAMES, console=Console(file=written, width=80, force_terminal=True)) as view:
+        view.still(60.0)
+        drawn = written.getvalue()
+        for thread in threading.enumerate():
+            if thread.name == "view":
+                thread.join(1.0)  # it has ended, or waits for good
+        assert written.getvalue() == drawn
 
 
 class Terminal(io.StringIO):

@@ -149,6 +149,15 @@ def test_a_value_or_a_task_without_a_word_is_refused(graph: Graph) -> None:
         picture(replace(graph, tasks=(*graph.tasks, unknown)))
 
 
+def test_tasks_side_by_side_are_refused(graph: Graph) -> None:
+    """As `register` beside `mirror` would be: the picture says that one follows another."""
+    tasks = {task.name: task for task in graph.tasks}
+    after = tuple(name for name in tasks["register"].after if name != "mirror")
+    tasks["register"] = replace(tasks["register"], after=after)
+    with pytest.raises(ValueError, match="register does not wait for mirror"):
+        picture(replace(graph, tasks=tuple(tasks.values())))
+
+
 def test_more_lanes_than_there_is_room_for_are_refused(graph: Graph) -> None:
     last = graph.tasks[-1].name
     many = tuple(Passed("commit", task.name, last) for task in graph.tasks[:-2])

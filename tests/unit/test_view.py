@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelcar.errors import ImageError, Stopped
+from modelcar.errors import ImageError, Stopped, VerificationError
 from modelcar.records import RunRecorder
 from modelcar.view import Lines, Recorder, Unseen
 
@@ -97,6 +97,16 @@ def test_a_transfer_that_breaks_off_does_not_stand() -> None:
         advance(4)
         raise ImageError("pushing")
     assert (view.standing.moved, view.standing.there) == (4, 0)
+
+
+def test_bytes_that_are_wrong_and_fetched_again_count_once() -> None:
+    view = Unseen()
+    with pytest.raises(VerificationError), view.transfer("push a", 10) as advance:
+        advance(10)
+        raise VerificationError("checking")
+    with view.transfer("push a", 10) as advance:
+        advance(10)
+    assert (view.standing.moved, view.standing.there) == (10, 1)
 
 
 def test_what_the_cluster_is_waited_for_is_known_while_the_view_is_there() -> None:

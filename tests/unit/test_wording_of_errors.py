@@ -93,7 +93,7 @@ def test_wrong_use_says_what_to_do() -> None:
     faults = [said for said in ALL if said.kind in ("CatalogError", "ValueError")]
     schemas = [said for said in faults if re.search("/(entry|site|faults|catalog)", said.place)]
     assert [said.place for said in used if not said.parts[2]] == []
-    assert faulty(schemas, lambda text: "; " not in text and not text.endswith("}")) == []
+    assert faulty(schemas, lambda text: "; " not in text and not text.endswith("⟩")) == []
 
 
 def test_an_error_with_a_remedy_says_why() -> None:

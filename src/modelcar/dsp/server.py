@@ -92,7 +92,7 @@ def library() -> ModuleType:
     try:
         import kfp_server_api
     except ModuleNotFoundError as error:
-        remedy = "run `pip install 'modelcar-pipelines[dsp]'`"
+        remedy = "run `pip install '.[dsp]'` in the clone, or `make setup`"
         raise UsageError("the pipelines server", "kfp is not installed", remedy) from error
     return cast(ModuleType, kfp_server_api)
 
