@@ -6,14 +6,16 @@ from kubernetes.client.rest import ApiException
 from urllib3.response import HTTPResponse
 
 from modelcar import cluster, skopeo
-from modelcar.errors import ModelCarError
+from modelcar.errors import ModelCarError, Stopped
 from modelcar.hub import Hub
 from modelcar.model_registry import failures
 from modelcar.oci import http
 from modelcar.oci.reference import Repository
 from modelcar.skopeo_process import SILENT
 
-_URL = "https://NAME-rest.DOMAIN"
+_URL = "https://HOST/model-registry/NAME"
+_REFUSED = ('cannot VERB resource "RESOURCE" in API group "GROUP"', "exceeded quota")
+"""What an API server says when it refuses."""
 _SKOPEO = (
     SILENT,
     "unauthorized",
@@ -46,12 +48,7 @@ def answers() -> Iterator[tuple[str, str, str]]:
     for message in _REFUSED:
         refused = ApiException(403, reason=message)
         yield "DeployError", *_parts(cluster.refusal("", refused))
-
-
-_REFUSED = (
-    'USER cannot create resource "RESOURCE" in API group "GROUP"',
-    "exceeded quota",
-)
+    yield "ModelCarError", f"{Stopped.what}: {Stopped.why}", Stopped.remedy
 
 
 def _of_skopeo() -> Iterator[tuple[str, str, str]]:

@@ -1,22 +1,25 @@
 """What the checks of preflight say that is not ok, and what each looks at."""
 
+import re
 from collections.abc import Iterator
 
 from scripts.docs_findings import Told, findings
 from scripts.docs_text import marked, table
+from scripts.error_texts import GAP
 
 _OPENING = """
 ## The checks of preflight
 
 A line of `modelcar preflight` is `STATE CHECK: what it found; what to do`. Only `failed` ends a run
 and the command; `warning` and `unknown` are told, `unknown` where something may not be asked from
-here. A check that ends in an error is `failed`, with the error's words. `run` makes those it needs
-itself, and the pipeline makes them in `plan` and `download`.
+here. `failed` has the words of the error where a check ends in one: see
+[what a stage says](#what-a-stage-says). `run` makes those it needs itself, and the pipeline makes
+them in `plan` and `download`. Below is what else each says when it is not `ok`.
 """
 LOOKS = {
     "ca": "Whether the files of CA certificates hold any.",
     "source": "Whether the model's files can be listed and read: token, gate, revision, files.",
-    "fit": "Whether the model fits on the GPUs that it asks for.",
+    "fit": "Whether the model fits on the GPUs that it asks for: `warning` where it is tight.",
     "oci_registry": "Whether the OCI registry would take an upload from this login.",
     "mirror": "The same of the mirror.",
     "login": "In the pipeline: whether skopeo has a login at the cluster's own OCI registry.",
@@ -53,7 +56,7 @@ def _rows(name: str, found: list[Told]) -> Iterator[tuple[str, str, str]]:
     states: dict[tuple[str, str], dict[str, None]] = {}
     for told in found:
         bad = [state for state in told.states if state != "ok"]
-        if name in told.checks and bad:
+        if name in told.checks and bad and re.search("[a-z]{3}", told.what):
             states.setdefault((told.what, told.remedy), {}).update(dict.fromkeys(bad))
     for (what, remedy), those in states.items():
-        yield " or ".join(those), marked(what), marked(remedy)
+        yield " or ".join(those), marked(what), marked(remedy.strip(GAP))

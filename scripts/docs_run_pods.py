@@ -9,11 +9,16 @@ from scripts.docs_text import code, prose, table
 _OPENING = """
 ## A run of the pipeline
 
-A task that fails by itself says so in its last line, and in the report. These are told of tasks
+A task that fails by itself says so in its last line, and in the report: see
+[what a stage says](#what-a-stage-says). These are told of tasks
 that never ran, or were stopped: by the report, and by `modelcar submit --wait` while the run goes.
 POD is the pod, NAMESPACE the project, MESSAGE what the cluster says. KFP does not end a pod that
 waits: end the run with `modelcar cancel RUN_ID` when you have seen enough.
 
+"""
+_MEMORY = """
+To raise a task's memory limit, change it in `pipelines/_settings.py` of a clone, run
+`make compile`, and submit that file: `modelcar submit MODEL --pipeline compiled/modelcar.yaml`.
 """
 _LIMIT = "1Gi"
 _MESSAGE = "MESSAGE"
@@ -28,7 +33,7 @@ def section() -> Iterator[str]:
     if silent := [text for text in run_pods._REMEDIES.values() if text not in given]:
         raise ValueError(f"no pod of scripts/docs_run_pods.py calls for: {'; '.join(silent)}")
     rows = (("<br>".join(names), prose(why), prose(do)) for (why, do), names in shown.items())
-    yield _OPENING + table(("the pod shows", "the report says", "what to do"), rows)
+    yield _OPENING + table(("the pod shows", "the report says", "what to do"), rows) + _MEMORY
 
 
 def _pods() -> Iterator[tuple[str, dict[str, Any]]]:

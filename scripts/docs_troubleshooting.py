@@ -1,6 +1,7 @@
 """The page that leads from a symptom to its remedy, from the tables that the tools themselves read.
 
-Those are the rules of `diagnose`, what is told of a run's pods, and the checks of `preflight`.
+Those are the rules of `diagnose`, what is told of a run's pods, the errors of the stages, and the
+checks of `preflight`.
 """
 
 import re
@@ -9,7 +10,7 @@ from typing import get_args
 
 from modelcar.serving.rules import RULES, Rule
 from modelcar.serving.signs import Where
-from scripts import docs_checks, docs_run_pods
+from scripts import docs_checks, docs_run_pods, docs_stages
 from scripts.docs_patterns import phrases
 from scripts.docs_text import code, head, marked, table
 
@@ -32,6 +33,11 @@ _STARTS = (
         "[a run of the pipeline](#a-run-of-the-pipeline)",
     ),
     (
+        "the message of a stage that failed",
+        "its words: who was asked, then the message",
+        "[what a stage says](#what-a-stage-says)",
+    ),
+    (
         "a run that is to come",
         "`modelcar preflight MODEL`: a line a check",
         "[the checks](#the-checks-of-preflight)",
@@ -41,7 +47,7 @@ _STARTS = (
     (
         "a connection or a server that fails",
         "the message, which names the peer; what may pass has been tried again",
-        "[what may go wrong](reliability.md)",
+        "[what a stage says](#what-a-stage-says), [what may go wrong](reliability.md)",
     ),
     (
         "a certificate that is not trusted, or a proxy",
@@ -96,7 +102,7 @@ def files() -> Iterator[tuple[str, str]]:
 
 
 def _page() -> Iterator[str]:
-    sources = "serving/rules.py, run_pods.py and preflight/ in src/modelcar"
+    sources = "the rules, errors and checks of src/modelcar"
     yield head("Troubleshooting", sources) + _OPENING
     yield table(("you have", "ask", "read"), _STARTS) + "\n" + _ENDPOINT
     if odd := {section(rule) for rule in RULES} ^ SECTIONS.keys():
@@ -107,6 +113,7 @@ def _page() -> Iterator[str]:
         yield f"\n### {title}\n\n{shown}\n\n"
         yield _rules([rule for rule in RULES if section(rule) == name])
     yield from docs_run_pods.section()
+    yield from docs_stages.section()
     yield from docs_checks.section()
 
 

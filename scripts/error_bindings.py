@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from itertools import pairwise
 from typing import Final
 
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -14,7 +15,7 @@ def reaching(path: Sequence[ast.AST]) -> dict[str, list[ast.expr]]:
     An assignment in a branch that ends before the call does not reach it.
     """
     found: dict[str, list[ast.expr]] = {}
-    for outer, inner in zip(path, path[1:], strict=False):
+    for outer, inner in pairwise(path):
         for block in _blocks(outer):
             if inner in block:
                 before = block if isinstance(outer, ast.Module) else block[: block.index(inner)]

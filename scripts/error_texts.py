@@ -31,7 +31,17 @@ _NAMED: Final = ("what", "why", "remedy")
 _MOST: Final = 12
 """Alternatives of one text that are told."""
 GAP: Final = "…"
-_TOLD: Final = frozenset("claim host image name namespace path repository resource verb".split())
+_TOLD: Final = {
+    "claim",
+    "host",
+    "image",
+    "name",
+    "namespace",
+    "path",
+    "repository",
+    "resource",
+    "verb",
+}
 _ACCOUNT: Final = "the account"
 Scope = Mapping[str, list[ast.expr]]
 
@@ -76,7 +86,7 @@ def shown(text: str) -> str:
             return known[name]
         return name.upper() if name in _TOLD else _ACCOUNT if name == "self" else GAP
 
-    return re.sub(rf"{GAP}( {GAP})+", GAP, re.sub(r"⟨([^⟨⟩]*)⟩", told, text))
+    return re.sub(rf"{GAP}( ?{GAP})+", GAP, re.sub(r"⟨([^⟨⟩]*)⟩", told, text))
 
 
 @cache

@@ -109,8 +109,12 @@ def _running(model: Model, folder: Path) -> Console:
 
 def _await(gates: Sequence[Gate], work: "Future[None]") -> None:
     """Wait until an upload stands at each gate; raise where the run ends before, or takes long."""
-    for gate in gates:
-        work.add_done_callback(lambda _, gate=gate: gate.reached.set())
+
+    def ended(_: object) -> None:
+        for gate in gates:
+            gate.reached.set()
+
+    work.add_done_callback(ended)
     for gate in gates:
         if not gate.reached.wait(_PATIENCE):
             raise TimeoutError(f"no upload stood still in {_PATIENCE} s")

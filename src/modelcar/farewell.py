@@ -8,14 +8,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
-from modelcar import wording
+from modelcar import secret_variables, wording
 from modelcar.standing import Standing
 from modelcar.view import View
 
-_SECRETS: Final = (
-    *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MODEL_REGISTRY_TOKEN"),
-    *("MODELCAR_ENDPOINT_TOKEN", "KFP_EXISTING_TOKEN", "QUAY_PASSWORD"),
-)
 _STDERR: Final = 2
 _PATIENCE: Final = 0.2
 """Seconds that who reads the last words may take, or who says them elsewhere."""
@@ -69,7 +65,7 @@ class Farewell:
 
 def again(program: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """Return a command as it is typed, without what looks like a secret."""
-    hidden = [environment[name] for name in _SECRETS if environment.get(name)]
+    hidden = [environment[name] for name in secret_variables.NAMES if environment.get(name)]
     return shlex.join([program, *(_without(text, hidden) for text in arguments)])
 
 

@@ -35,8 +35,8 @@ def roll_back(run: RunRecord, namespace: str, purpose: str) -> Iterator[Command]
 
 def command(purpose: str, form: str, *values: str) -> Iterator[Command]:
     """Yield a command whose values are quoted for a shell; nothing where one cannot be right."""
-    # A backtick would end the fence that Markdown has around a command; only pods reach `.svc`.
-    right = r"(?!.*\.svc\b)[^-`][^`]{0,199}"
+    # A backtick would end the fence in Markdown, quotes grow in HTML; only pods reach `.svc`.
+    right = r"(?!.*\.svc\b)[^-`'][^`']{0,299}"
     if all(re.fullmatch(right, one) and one.isprintable() for one in values):
         yield Command(purpose, form.format(*map(quote, values)))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelcar.page_commands import command, roll_back
-from modelcar.page_parts import DETAIL, ERROR, FAILURES, QUOTED, STAGE, Command, Section, facts
+from modelcar.page_parts import DETAIL, ERROR, FAILURES, QUOTED, STAGE, Command, Fact, Section
 from modelcar.page_results import named
 from modelcar.values import RunRecord, StageRecord
 from modelcar.wording import line
@@ -28,7 +28,7 @@ def failures(run: RunRecord) -> Iterator[Section]:
             f"{line(stage.name, STAGE)} failed",
             line(cause, ERROR),
             failed=True,
-            facts=facts([("What to do", remedy)]),
+            facts=(Fact("What to do", line(remedy, ERROR)),) if remedy else (),
             copied="" if number else "\n".join(line(str(one), DETAIL) for one in found[:QUOTED]),
             items=(_ANEW,) if run.pipeline_run and not number else (),
             commands=() if number else tuple(_on(run)),

@@ -31,7 +31,7 @@ def _items(run: RunRecord, found: Results) -> Iterator[str]:
         if found.built:
             yield f"It goes on at {stopped}."
     if found.plan and found.built:
-        yield _source(found.plan) + ", and needs another version" * bool(found.version)
+        yield _source(found.plan) + " What changed needs another version." * bool(found.version)
     if run.status == "succeeded":
         for stage in run.stages:
             if stage.status in ("skipped", "rendered") and stage.name != "download":

@@ -75,7 +75,7 @@ class Section:
 
 def facts(told: Iterable[tuple[str, str]]) -> tuple[Fact, ...]:
     """Return what is known, without labels of no text."""
-    return tuple(Fact(label, line(text, ERROR)) for label, text in told if text)
+    return tuple(Fact(label, line(text)) for label, text in told if text)
 
 
 def undigested(text: str, digest: str) -> str:

@@ -12,16 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from modelcar import connections
+from modelcar import connections, secret_variables
 from modelcar.errors import MirrorError
 from modelcar.progress import Advance
 
-_NOT_ITS_OWN: Final = frozenset(
-    {
-        *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MODEL_REGISTRY_TOKEN"),
-        *("MODELCAR_ENDPOINT_TOKEN", "KFP_EXISTING_TOKEN", "QUAY_PASSWORD"),
-    }
-)
 SILENT: Final = "no byte moved"
 _LEAST: Final = 1024
 """Bytes that show life: a program that only waits still moves a few between its threads."""
@@ -52,7 +46,7 @@ def skopeo(
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env={name: text for name, text in os.environ.items() if name not in _NOT_ITS_OWN},
+        env={name: text for name, text in os.environ.items() if name not in secret_variables.NAMES},
         preexec_fn=_ends_with_us(),  # nothing there takes a lock
     ) as process:
         try:

@@ -20,6 +20,8 @@ _STEP: Final = 0.1
 _PAUSE: Final = 30.0
 """Seconds between two lines about one transfer, at least."""
 _WATCHING: Final = "modelcar.serving.watching"
+_INTERRUPTED: Final = ("it was interrupted", Stopped.why)
+"""Why a stage ended, as its record says it."""
 log = logging.getLogger(__name__)
 
 
@@ -181,7 +183,7 @@ def told(record: StageRecord) -> str:
 
 def state(record: StageRecord) -> str:
     """Return how a stage stands, in one word."""
-    stopped = record.error == "KeyboardInterrupt" or record.result.get("why") == Stopped.why
+    stopped = record.error == "KeyboardInterrupt" or record.result.get("why") in _INTERRUPTED
     if record.status == "failed" and stopped:
         return "interrupted"
     return "done" if record.status == "succeeded" else record.status

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modelcar.skopeo_process import _NOT_ITS_OWN as NOT_ITS_OWN
+from modelcar.secret_variables import NAMES
 from tests import auth_files, canary
 from tests.byte_path import REPO, modelcar, tiny, told
 from tests.campaigns.trusting import Recorder, kubeconfig
@@ -85,13 +85,13 @@ def test_skopeo_and_modelcar_show_no_secret_to_who_lists_processes(
 
 def test_every_variable_that_holds_a_secret_is_kept_from_skopeo() -> None:
     """Each name that sources read and that speaks of a secret is in the one list."""
-    assert set(SECRETS) == set(NOT_ITS_OWN)
+    assert set(SECRETS) == set(NAMES)
     named = set()
     for path in (ROOT / "src").rglob("*.py"):
         words = path.read_text().replace('"', " ").replace("'", " ").replace("`", " ").split()
         named |= {word.strip("(),;:.") for word in words if word.isupper()}
     secret = {word for word in named if word.endswith(("_TOKEN", "_PASSWORD")) and "$" not in word}
-    assert {word for word in secret if not word.startswith("_")} <= set(NOT_ITS_OWN)
+    assert {word for word in secret if not word.startswith("_")} <= set(NAMES)
 
 
 @pytest.mark.parametrize("verb", ["undeploy", "runs", "versions", "plan", "diagnose"])

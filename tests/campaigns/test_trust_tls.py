@@ -127,7 +127,11 @@ def test_nothing_leaves_verification_out() -> None:
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     paths += (ROOT / "compiled").rglob("*.yaml")
     assert len(paths) > 200
-    assert {p.name: found for p in paths if (found := LEAVES_OUT.findall(p.read_text()))} == {}
+    found = {path.name: LEAVES_OUT.findall(path.read_text()) for path in paths}
+    # What the report tells a user to type, for an OCI registry that speaks plain HTTP on loopback.
+    assert {name: hits for name, hits in found.items() if hits} == {
+        "page_commands.py": ["tls-verify=false"] * 2
+    }
 
 
 HOSTS = {

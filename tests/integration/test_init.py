@@ -1,13 +1,18 @@
 """`modelcar init`: a catalog file from what a Hub lists, which `check` and `plan` take."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelcar import catalog, schemas
+from modelcar import catalog, new_entry, schemas
+from modelcar.hub import Hub
+from modelcar.names import model_of
+from modelcar.proposal import kinds
 from modelcar.values import FileRules
+from modelcar.workfolder import WorkFolder
 from tests.byte_path import REPO, below, modelcar, refused, tiny, told
 from tests.servers.hub import HubServer
 
@@ -183,6 +188,52 @@ def test_a_model_that_fits_nowhere_is_written_with_the_reason(tmp_path: Path) ->
     assert dict(catalog.load(tmp_path / "models/tiny.yaml").serving.node_selector) == {}
 
 
+@pytest.mark.parametrize("name", ["X\x1b[2J", "X\x85commit: 5", "X\u2028y", "#: {["])
+def test_no_text_of_the_hub_makes_another_file_of_it(tmp_path: Path, name: str) -> None:
+    files = repository({**LLAMA, "architectures": [name]}, {"model.safetensors": 9_000_000_000})
+    with HubServer({REPO: files}) as hub:
+        done = modelcar(tmp_path, "init", URI, HF_ENDPOINT=hub.url)
+        planned = modelcar(tmp_path, "plan", "tiny", HF_ENDPOINT=hub.url)
+
+    assert done.returncode == planned.returncode == 0, done.stderr + planned.stderr
+    assert modelcar(tmp_path, "check").returncode == 0
+    assert "\x1b[2J" not in done.stderr + planned.stdout
+    assert "unknown on 1 x L4 (g6.2xlarge): the KV cache of architecture" in done.stderr
+
+
+def test_a_model_of_another_design_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = {**LLAMA, "attention_chunk_size": 8192, "max_position_embeddings": 10_485_760}
+    with HubServer({REPO: repository(config, shards(3, 4_700_000_000))}) as hub:
+        where = tmp_path / "tiny.yaml", kinds()
+        entry = new_entry.make(model_of(URI), *where, 0, WorkFolder(tmp_path), Hub(hub.url))
+    new_entry.say(entry)
+
+    assert "\n  max_model_len: 8192\n" in entry.text
+    (warned,) = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert warned.getMessage().startswith("tiny: unknown on 1 x L4 (g6.2xlarge): the KV cache of")
+
+
+def test_a_file_that_comes_while_the_hub_is_read_is_not_written_over(tmp_path: Path) -> None:
+    place = tmp_path / "models/tiny.yaml"
+    place.parent.mkdir()
+
+    def come(content: bytes) -> bytes:
+        place.write_text("mine\n")
+        return content
+
+    with HubServer({REPO: BF16}) as hub:
+        hub.corrupt("config.json", come)
+        done = modelcar(tmp_path, "init", URI, HF_ENDPOINT=hub.url)
+        refused(done, "writing models/tiny.yaml: the file exists", "--force", code=2)
+        assert place.read_text() == "mine\n"
+        forced = modelcar(tmp_path, "init", URI, "--force", HF_ENDPOINT=hub.url)
+
+    assert forced.returncode == 0, forced.stderr
+    assert catalog.load(place).name == "tiny"
+
+
 @pytest.mark.parametrize(
     ("argv", "parts"),
     [
@@ -192,10 +243,23 @@ def test_a_model_that_fits_nowhere_is_written_with_the_reason(tmp_path: Path) ->
         ([URI, "--name", "Tiny", "--out", "-"], ("'Tiny' is not a name", "try tiny")),
         ([URI, "--version", "1 0"], ("'1 0' cannot stand in an image tag",)),
         ([URI, "--gpu", "B200"], ("--gpu B200", "name one of T4")),
-        ([URI, "--gpu", "L4", "--instance-type", "p5.48xlarge"], ("--instance-type p5",)),
+        ([URI, "--gpu", "L4", "--instance-type", "g5.xlarge"], ("g5.xlarge has A10G, not L4",)),
+        ([URI, "--include", ""], ("files.include[0]: it holds an empty text; remove it",)),
+        ([URI, "--exclude", " "], ("files.exclude[0]: it holds an empty text; remove it",)),
         ([URI, "--out", "file/x.yaml"], ("writing file/x.yaml", "--out")),
     ],
-    ids=["no URI", "a name", "name", "printed", "version", "GPU", "both", "place"],
+    ids=[
+        "no URI",
+        "a name",
+        "name",
+        "printed",
+        "version",
+        "GPU",
+        "both",
+        "include",
+        "exclude",
+        "place",
+    ],
 )
 def test_wrong_use_is_one_line(tmp_path: Path, argv: list[str], parts: tuple[str, ...]) -> None:
     (tmp_path / "file").write_text("")

@@ -56,6 +56,12 @@ def test_every_value_is_read_as_it_was_given(path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("mark", ["\x1b[2J", "\x85", "\u2028", "\n", "\0"])
+def test_no_reason_ends_its_comment(path: Path, mark: str) -> None:
+    path.write_text(catalog_file.text(LEAST, {"serving.gpus": f"a{mark}gpus: 8"}))
+    assert catalog.load(path).serving == Serving()
+
+
 def test_a_reason_stands_between_the_description_and_the_value() -> None:
     lines = catalog_file.text(LEAST, {"serving.gpus": "it is so"}).splitlines()
     place = lines.index("  # Here: it is so.")

@@ -90,11 +90,10 @@ def test_the_program_says_its_version() -> None:
     assert shown.stdout == f"modelcar, version {version('modelcar-pipelines')}\n"
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-def test_what_an_encoding_lacks_is_a_question_mark(encoding: str) -> None:
+def test_what_an_encoding_lacks_is_a_question_mark() -> None:
     done = subprocess.run(
         [PROGRAM, "register", "--help"],
-        env={**os.environ, "PYTHONIOENCODING": encoding},
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
         capture_output=True,
         check=False,
     )

@@ -10,7 +10,7 @@ import click
 import pytest
 from pydantic import BaseModel, Field
 
-from modelcar import errors, run_pods
+from modelcar import errors, run_pods, skopeo
 from modelcar.cli import main
 from modelcar.entry import Entry
 from modelcar.errors import ModelCarError, Stopped
@@ -24,6 +24,7 @@ from scripts import (
     docs_findings,
     docs_pipeline,
     docs_schema,
+    docs_stages,
     docs_troubleshooting,
     docs_variables,
 )
@@ -222,7 +223,7 @@ def test_findings_are_read_as_they_are_made() -> None:
     for told in found:
         assert told.checks
         assert told.states
-        assert told.what.strip(GAP)
+        assert told.what
     assert Finding("pvc", "failed", "x").state in {state for told in found for state in told.states}
 
 
@@ -230,6 +231,46 @@ def test_a_choice_is_told_as_two_findings() -> None:
     told = {(one.states, one.what) for one in docs_findings.findings() if "pvc" in one.checks}
     assert (("failed",), "CLAIM is not there") in told
     assert (("unknown",), "CLAIM is hidden") in told
+
+
+def test_what_a_check_says_again_is_what_it_says_elsewhere() -> None:
+    told = {(one.what, one.remedy) for one in docs_findings.findings() if "pvc" in one.checks}
+    assert ("CLAIM is not there", docs_findings._AGAIN) in told
+    assert ("NAME has lost its volume", f"delete it, and {docs_findings._AGAIN}") in told
+
+
+def test_each_message_of_a_stage_stands_with_what_is_to_be_done(made: dict[str, str]) -> None:
+    page = made[TROUBLE].partition("## What a stage says")[2].partition("\n## ")[0]
+    lines = page.splitlines()
+    for words, remedy in {
+        "this token has no access": "accept its terms at",
+        "holds it on the volume claim": "wait until it ends",
+        "it points at …, and this image is …": "`--move-version`",
+        "OCI registry HOST: HTTP 413": "`--chunk-size`",
+        "the server answered 403": "registry-user-NAME",
+        "no space left on device": "free space on the destination",
+        "work folder …: …`": "free space there",
+        "there is no such repository, or it is private": "a token that may read it",
+    }.items():
+        (row,) = (line for line in lines if words in line)
+        assert remedy in row
+    assert [row for row in lines if row.startswith("| ") and row.count(" | ") != 1] == []
+
+
+def test_a_link_or_an_error_that_has_no_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(docs_stages.LINKS, "nobody says this", "tutorial.md")
+        with pytest.raises(ValueError, match="nobody says this: see LINKS"):
+            list(docs_stages.section())
+    monkeypatch.delitem(docs_stages._OF_KIND, "VerificationError")
+    with pytest.raises(ValueError, match="VerificationError: see _OF_KIND"):
+        list(docs_stages.section())
+
+
+def test_a_cause_of_skopeo_that_no_line_shows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skopeo, "_CAUSES", (*skopeo._CAUSES, ("newer", "wait for it")))
+    with pytest.raises(ValueError, match="calls for: wait for it"):
+        list(docs_stages.section())
 
 
 def test_a_check_without_words_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,26 @@ def test_of_another_design_only_the_weights_are_known(changes: dict[str, Any], r
     assert too_large.verdict == "does not fit"
 
 
+def test_of_another_design_heads_and_the_longest_context_are_known() -> None:
+    other = replace(QUANTIZED, shape=shape({**MISTRAL, "attention_chunk_size": 8192}))
+    spread = fit(other, *on("g6.12xlarge", 3))
+    long = fit(other, *on("g6.4xlarge", max_model_len=40_000))
+
+    assert (spread.verdict, spread.why) == (
+        "does not fit",
+        "32 attention heads cannot be spread over 3 GPUs",
+    )
+    assert long.why == "40000 tokens are more than the 32768 it was made for"
+
+
+@pytest.mark.parametrize("name", ["X\x1b[2J", "X\x85commit: 5", "X\n", "X" * 5000])
+def test_an_architecture_is_named_on_one_line_without_control_characters(name: str) -> None:
+    told = shape({**MISTRAL, "architectures": [name]}).unknown
+    assert told.startswith("architecture X")
+    assert told.isprintable()
+    assert len(told) <= 120
+
+
 def test_a_model_with_pictures_has_the_shape_of_its_text() -> None:
     nested = {"architectures": ["Mistral3ForConditionalGeneration"], "text_config": MISTRAL}
     nested["text_config"] = {k: v for k, v in MISTRAL.items() if k != "architectures"}

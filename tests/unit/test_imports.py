@@ -13,7 +13,7 @@ PACKAGES = ("modelcar", "components", "pipelines", "scripts", "tests")
 LAYERS = {
     "ground": """
         errors values atomic formats images interrupts names parallel quantity retries safe_json
-        stopping wording
+        secret_variables stopping wording
     """,
     "settings": """
         catalog catalog_file checksums cluster connections entry entry_values facts farewell

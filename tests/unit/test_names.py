@@ -1,12 +1,10 @@
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelcar.names import asked_as, dns_name, image_tag, model_of
-from modelcar.values import FileRules, ModelSource, Serving
+from modelcar.names import dns_name, image_tag
 
 
 @pytest.mark.parametrize(
@@ -42,17 +40,3 @@ def test_long_names_that_differ_at_their_end_stay_apart() -> None:
 def test_a_tag_holds_the_version_and_the_commit() -> None:
     assert image_tag("1.0", "0123456789abcdef") == "1.0-0123456"
     assert image_tag("1.0", None) == image_tag("1.0", "") == "1.0"
-
-
-@pytest.mark.parametrize("uri", ["hf://org/Tiny", "hf://org/Tiny@dev", "file:///models/tiny"])
-def test_a_model_of_a_uri_is_asked_for_by_it(uri: str) -> None:
-    model = model_of(uri)
-    assert asked_as(model) == uri
-    assert asked_as(replace(model, rules=FileRules(include=("*.md",)))) == uri
-
-
-def test_a_model_of_the_catalog_is_asked_for_by_its_name() -> None:
-    model = replace(model_of("hf://org/Tiny"), serving=Serving(gpus=2))
-    assert asked_as(model) == "tiny"
-    assert asked_as(replace(model_of("hf://org/Tiny"), name="small")) == "small"
-    assert asked_as(replace(model, source=ModelSource("hf", "org/Tiny", "dev"))) == "tiny"

@@ -22,7 +22,7 @@ def auth_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "auth.json"
 
 
-REMEDY = "`skopeo login --authfile FILE quay.io` and set REGISTRY_AUTH_FILE=FILE"
+REMEDY = "run `skopeo login --authfile FILE quay.io` and set REGISTRY_AUTH_FILE=FILE"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ EIGHT = Need(15 * GIB, 15 * GIB, shape(LLAMA))
 LARGE = {"hidden_size": 8192, "num_attention_heads": 64, "num_hidden_layers": 80}
 SEVENTY = Need(131 * GIB, 131 * GIB, shape({**LLAMA, **LARGE}))
 SMALL = Need(GIB // 2, GIB // 2, shape({**LLAMA, "max_position_embeddings": 4096}))
+FALCON = {"architectures": ["FalconForCausalLM"], "multi_query": True, "num_attention_heads": 71}
 BERT = Need(GIB // 10, GIB // 10, shape({"architectures": ["BertModel"], "torch_dtype": "float32"}))
 
 
@@ -93,6 +94,43 @@ def test_the_reasons_have_the_figures() -> None:
     assert "architecture BertModel" in proposed(BERT).why["max_model_len"]
 
 
+def test_of_another_design_the_heads_are_still_spread_evenly() -> None:
+    found = proposed(Need(43 * GIB, 43 * GIB, shape({**LLAMA, **FALCON})))
+
+    assert found.fit.verdict == "unknown"
+    assert (found.serving.gpus, found.fit.where) == (1, "1 x A100 80GB (p4de.24xlarge)")
+    assert found.why["node_selector"].startswith("the smallest whose memory holds the weights, of")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "positions", "context", "length"),
+    [
+        ("Llama4ForConditionalGeneration", 10_485_760, 0, 8192),
+        ("Gemma2ForCausalLM", 4096, 0, 4096),
+        ("Llama4ForConditionalGeneration", 10_485_760, 20_000, 20_000),
+        # vLLM has its own idea of these, or the config says none.
+        ("RobertaModel", 514, 0, 0),
+        ("MPTForCausalLM", 0, 0, 0),
+    ],
+)
+def test_of_another_design_a_decoder_is_served_with_the_context_that_was_wanted(
+    architecture: str, positions: int, context: int, length: int
+) -> None:
+    told = {"architectures": [architecture], "max_position_embeddings": positions}
+    need = Need(GIB, GIB, shape({**LLAMA, "attention_chunk_size": 8192, **told}))
+    found = propose(need, ModelFacts(architecture=architecture), kinds(), context)
+
+    assert found.serving.max_model_len == length
+    made = f"only the weights are compared; it was made for {positions}"
+    assert found.why["max_model_len"].endswith(made if positions else "are compared")
+
+
+def test_of_another_design_a_context_beyond_the_models_is_refused_too() -> None:
+    need = replace(BERT, shape=shape({"architectures": ["B"], "max_position_embeddings": 512}))
+    with pytest.raises(UsageError, match="512 tokens; name 512 or fewer"):
+        proposed(need, context=8192)
+
+
 def test_a_model_that_fits_on_no_node_says_so_and_names_none() -> None:
     huge = replace(SEVENTY, weights=1500 * GIB)
     found = proposed(huge)
@@ -137,6 +175,14 @@ def test_what_is_not_known_is_refused_with_what_is(
     with pytest.raises(UsageError) as caught:
         kinds(gpu, instance)
     assert all(part in str(caught.value) for part in parts)
+
+
+def test_a_node_without_the_gpu_that_is_asked_for_is_refused_with_the_one_that_it_has() -> None:
+    with pytest.raises(UsageError) as caught:
+        kinds("L4", "g5.xlarge")
+    assert str(caught.value) == (
+        "--gpu L4 --instance-type g5.xlarge: g5.xlarge has A10G, not L4; leave one of them out"
+    )
 
 
 def test_a_context_beyond_the_models_is_refused() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from modelcar import atomic, run_summary
 from modelcar.errors import DeployError, ModelCarError, UsageError
-from modelcar.records import RunRecorder
+from modelcar.records import RunRecorder, harmless
 from modelcar.values import (
     BuiltImage,
     Digest,
@@ -100,7 +100,11 @@ def test_a_failure_keeps_what_was_said_before_and_what_was_found(tmp_path: Path)
     ("error", "text"),
     [
         (KeyError("x"), "KeyError: 'x'"),
-        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (
+            KeyboardInterrupt(),
+            "build: it was interrupted; run it again: it goes on where it stopped",
+        ),
+        (OSError("token=" + canary.secret()), "OSError: token=***"),
         (SystemExit(3), "SystemExit: 3"),
     ],
 )
@@ -279,3 +283,29 @@ def test_an_atomic_write_that_fails_leaves_the_old_file_alone(tmp_path: Path) ->
     assert path.read_bytes() == b"old\r\n"
     assert list(tmp_path.iterdir()) == [path]
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("token: Bearer CANARY", "token: Bearer ***"),
+        ("Authorization: Basic CANARY", "Authorization: Basic ***"),
+        ("api_key=['CANARY', 'CANARY'], seed=0", "api_key=['***], seed=0"),
+        ("--api-key CANARY --port 80", "--api-key *** --port 80"),
+        ("--api-key=CANARY", "--api-key=***"),
+        ("https://user:CANARY@host/x", "https://***@host/x"),
+        ("?X-Amz-Signature=CANARY", "?X-Amz-Signature=***"),
+        ("sent hf_abcdefghijklmnopqrstuvwxyz", "sent ***"),
+        ("AWS_SECRET_ACCESS_KEY=CANARY", "AWS_SECRET_ACCESS_KEY=***"),
+        ("secret_key: CANARY", "secret_key: ***"),
+        ("passwd=CANARY", "passwd=***"),
+        ('{"auth": "CANARY", "email": "x"}', '{"auth": "***", "email": "x"}'),
+        (
+            "hf_overrides={}, tokenizer=x, max_tokens=32",
+            "hf_overrides={}, tokenizer=x, max_tokens=32",
+        ),
+        ("quay.io/org/m:1.0@sha256:00 not found", "quay.io/org/m:1.0@sha256:00 not found"),
+    ],
+)
+def test_what_looks_like_a_secret_is_left_out(text: str, told: str) -> None:
+    assert harmless(text.replace("CANARY", canary.secret())) == told

@@ -8,6 +8,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from modelcar import report, timeline
+from modelcar.fitting import recorded
+from modelcar.gpu import Fit
 from modelcar.page import lay_out
 from modelcar.page_parts import Bar, Section, Table
 from modelcar.run_summary import summary
@@ -172,7 +174,7 @@ def test_a_run_that_has_only_begun_can_be_shown() -> None:
     begun = summary("m", "1", [stage("plan", 0, 0, status="running")])
     for run in (empty, begun):
         assert "m 1: running" in rendered(report.markdown(run)).text
-        assert "No image was built." in Reader(report.html(run)).text
+        assert "Mirrored not known" in Reader(report.html(run)).text
     assert "svg" not in Reader(report.html(empty)).tags
     assert "svg" in Reader(report.html(begun)).tags
 
@@ -218,7 +220,7 @@ def test_the_fit_says_why_and_what_would_do() -> None:
         "Verdict": "tight on 1 x L4 (g6.4xlarge)",
         "Why": "4096 tokens need 1.0 GiB of KV cache, and 0.9 GiB is left",
         "What would do": "set serving.max_model_len to 2048",
-        "Weights": "22.0 GiB on each GPU",
+        "Weights": "22.0 GiB a GPU",
         "KV cache": "12 KiB a token, on each GPU",
         "Longest context": "2048 tokens",
         "Node's disk": "180.0 MB while the image is unpacked",
@@ -246,13 +248,19 @@ WHOLE = "What is whole is kept; what broke goes on where it stopped, if its serv
             {"plan": PLAN, "build": BUILT},
             ["It asks the Hub which commit main is: ccccccc moves no byte again, another one"],
         ),
-        ({"plan": PINNED}, ["It takes commit ccccccc again, of which no byte moves twice."]),
-        ({"plan": FOLDER}, ["It reads the folder again, and sends only files that changed."]),
+        (
+            {"plan": PINNED, "build": BUILT},
+            ["It takes commit ccccccc again, of which no byte moves twice."],
+        ),
+        (
+            {"plan": FOLDER, "build": BUILT},
+            ["It reads the folder again, and sends only files that changed."],
+        ),
         ({"plan": None}, ["No byte of the weights has moved: it begins from the start."]),
-        ({"plan": PLAN, "download": SNAPSHOT, "build": None}, [WHOLE, "It asks the Hub"]),
+        ({"plan": PLAN, "download": SNAPSHOT, "build": None}, [WHOLE]),
         (
             {"plan": PINNED, "download": SNAPSHOT, "build": BUILT, "mirror": None},
-            ["The image stands: no byte of it is fetched or sent again.", "It goes on at mirror."],
+            ["The image stands: it is not built again.", "It goes on at mirror."],
         ),
     ],
 )
@@ -263,6 +271,7 @@ def test_what_the_next_run_would_do(stages: dict[str, Any], told: list[str]) -> 
     ]
     items = section(summary("m", "1", made), "The next run").items
     assert len(items) >= len(told)
+    assert "build" in stages or len(items) == 1
     for item, start in zip(items, told, strict=False):
         assert item.startswith(start)
 
@@ -280,6 +289,8 @@ def test_of_a_run_in_pods_what_matters_most_is_left() -> None:
     assert known(run, "GPU fit") == known(whole_run(), "GPU fit")
     assert known(run, "Smoke test") == known(whole_run(), "Smoke test")
     assert rows(run, "Bytes") == rows(whole_run(), "Bytes")
+    planned = replace(summary("m", "1", [stage("plan", 0, 1, PLAN)]), pipeline_run="1")
+    assert "Bytes" not in [one.title for one in lay_out(planned).sections]
     assert "The pods do not tell them" in section(run, "Layers").says
 
 
@@ -327,6 +338,7 @@ def test_the_timeline_puts_the_stages_on_one_scale() -> None:
     assert (plan.x, plan.width, plan.told) == (0, 25, "from 0.0s to 25s")
     assert (build.x, build.width, build.told) == (50, 50, "from 50s to 1m 40s")
     assert mirror.x + mirror.width == 100
+    assert mirror.told == "from 1m 40s"
     assert (deploy.width, deploy.told) == (0, "it did not begin")
 
 
@@ -343,3 +355,25 @@ def test_the_templates_are_in_the_package(name: str) -> None:
 def test_an_endpoint_that_was_not_asked_is_ready() -> None:
     unasked = Endpoint("m", "ns", "http://m.ns.svc.cluster.local", 3.0)
     assert rows(whole_run(deploy=unasked), "The image")[3][2] == "ready"
+
+
+def test_another_commit_needs_another_version_where_one_is_registered() -> None:
+    items = section(whole_run(), "The next run").items
+    assert items[0].endswith("another one only what changed. What changed needs another version.")
+
+
+def test_a_stage_that_still_runs_is_not_passed_over() -> None:
+    stages = [stage("plan", 0, 1, PLAN), stage("download", 1, 1, status="running")]
+    run = replace(summary("m", "1", stages), status="failed")
+    assert section(run, "The next run").items == (WHOLE,)
+
+
+def test_a_long_remedy_is_whole() -> None:
+    parts = {"what": "x", "why": "y", "remedy": "z" * 900}
+    failed = stage("build", 0, 1, parts, "failed", error="x: y")
+    assert section(summary("m", "1", [failed]), "build failed").facts[0].text == parts["remedy"]
+
+
+def test_weights_that_are_not_known_are_not_told() -> None:
+    unknown = recorded(PLAN, Fit("unknown", "", "no GPU is asked for", ""))
+    assert "Weights" not in known(whole_run(plan=unknown), "GPU fit")

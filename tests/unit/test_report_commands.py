@@ -34,10 +34,14 @@ def test_a_token_is_shown_only_where_one_was_wanted() -> None:
 
 
 def test_where_something_served_before_one_can_return_to_it() -> None:
-    found = lay_out(whole_run(deploy=replace(SERVED, previous="oci://quay.io/org/minilm@old")))
+    run = whole_run(deploy=replace(SERVED, previous="oci://quay.io/org/minilm@old"))
+    assert not [
+        one for one in commands(run) if one.startswith("modelcar")
+    ]  # nobody's file is known
+    found = lay_out(replace(run, asked="models/minilm.yaml"))
     last = next(one for one in found.sections if one.title == "The image").commands[-1]
     assert last.purpose == "Return to oci://quay.io/org/minilm@old"
-    assert last.text == "modelcar rollback minilm -n models"
+    assert last.text == "modelcar rollback models/minilm.yaml -n models"
 
 
 def test_on_loopback_skopeo_speaks_plain_http() -> None:
@@ -80,14 +84,14 @@ def test_in_the_pipeline_one_goes_on_by_another_run() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["$(id)", "a; id", "a'b\"c", "a b", "x\\y", "*", "~"])
+@pytest.mark.parametrize("text", ["$(id)", "a; id", 'ab"c', "a b", "x\\y", "*", "~"])
 def test_a_value_is_one_word_of_the_shell(text: str) -> None:
     found = commands(whole_run(deploy=Endpoint(text, text, f"https://x/{text}", 1.0)))
     assert shlex.split(found[2]) == ["oc", "get", "inferenceservice", text, "-n", text]
     assert shlex.split(found[3]) == ["curl", f"https://x/{text}/v1/models"]
 
 
-@pytest.mark.parametrize("text", ["-x", "a\nb", "a\x1bb", "", "x" * 301, "\u202ea", "a```b"])
+@pytest.mark.parametrize("text", ["-x", "a\nb", "a\x1bb", "", "x" * 301, "\u202ea", "a```b", "a'b"])
 def test_what_cannot_be_right_gives_no_command(text: str) -> None:
     run = whole_run(deploy=Endpoint(text, "models", f"https://x/{text}\n", 1.0))
     assert [one for one in commands(run) if not one.startswith("skopeo")] == []
@@ -95,3 +99,10 @@ def test_what_cannot_be_right_gives_no_command(text: str) -> None:
 
 def test_of_a_hostile_run_no_command_is_told() -> None:
     assert commands(hostile_run("a\nb", 1)) == []
+
+
+def test_an_address_that_only_pods_reach_gives_no_command() -> None:
+    image = ImageDigest("image-registry.openshift-image-registry.svc:5000/models/m", DIGEST)
+    served = replace(SERVED, url="https://minilm.models.svc.cluster.local:8443")
+    found = commands(whole_run(build=replace(BUILT, image=image), deploy=served))
+    assert found == ["oc get inferenceservice minilm -n models"]

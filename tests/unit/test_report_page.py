@@ -2,13 +2,12 @@
 
 import re
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
 from modelcar import report
-from modelcar.values import Endpoint, ModelSource, RunRecord
-from tests.report_runs import PLAN, Reader, failed_run, hostile_run, in_pods, whole_run
+from modelcar.values import Endpoint, RunRecord
+from tests.report_runs import Reader, failed_run, hostile_run, in_pods, whole_run
 from tests.unit.test_report import rendered
 
 HOSTILE = (
@@ -39,10 +38,9 @@ def test_it_is_one_file_that_loads_and_runs_nothing(run: RunRecord) -> None:
     )
 
 
-@EVERY
-def test_a_link_leaves_the_page_where_it_is(run: RunRecord) -> None:
+def test_a_link_leaves_the_page_where_it_is() -> None:
     # In the dashboard's frame it would take the report's place, or that of the dashboard.
-    links = [given for tag, given in Reader(report.html(run)).elements if tag == "a"]
+    links = [given for tag, given in Reader(report.html(whole_run())).elements if tag == "a"]
     assert links
     for given in links:
         assert (given["target"], given["rel"]) == ("_blank", "noopener noreferrer")
@@ -112,7 +110,6 @@ def test_print_is_light_and_cuts_no_row() -> None:
     assert "@media screen and (prefers-color-scheme: dark)" in CSS
     printed = CSS[CSS.index("@media print") :]
     assert "tr, pre, .failure { break-inside: avoid; }" in printed
-    assert 'content: " (" attr(href) ")"' in printed
 
 
 def test_hostile_values_are_texts_in_html() -> None:
@@ -143,24 +140,13 @@ def test_what_was_found_ends_no_fence() -> None:
 def test_only_an_http_address_becomes_a_link(url: str) -> None:
     page = Reader(report.html(whole_run(deploy=Endpoint("m", "ns", url, 1.0))))
     assert url in page.text
-    assert [given["href"] for tag, given in page.elements if tag == "a"] == [
-        f"https://huggingface.co/org/MiniLM/tree/{PLAN.commit}"
+    assert "a" not in page.tags
+
+
+def test_the_source_is_no_link_as_no_record_names_its_hub() -> None:
+    links = [
+        given["href"] for tag, given in Reader(report.html(whole_run())).elements if tag == "a"
     ]
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        ModelSource("hf", 'x" onclick="y', "main"),
-        ModelSource("hf", "//evil.example/x", "main"),
-        ModelSource("hf", "org/x?y#z", "main"),
-        ModelSource("file", "/folder"),
-    ],
-)
-def test_only_a_name_on_the_hub_becomes_a_link(source: ModelSource) -> None:
-    changed: Any = {"kind": source.kind, "location": source.location, "revision": "main"}
-    page = Reader(report.html(whole_run(plan={**whole_run().stages[0].result, "source": changed})))
-    links = [given["href"] for tag, given in page.elements if tag == "a"]
     assert links == ["https://minilm.example.com"]
 
 
@@ -168,6 +154,8 @@ def test_only_a_name_on_the_hub_becomes_a_link(source: ModelSource) -> None:
     ("text", "count"),
     [
         ('"' * 1500, 50),
+        ('"' * 299, 50),
+        ("'" * 299, 50),
         ("&" * 1500, 50),
         ("\N{SNOWMAN}" * 1500, 50),
         ("x|`" * 1500, 50),

@@ -7,6 +7,7 @@ import pytest
 
 from modelcar.run_pods import told
 from modelcar.values import StageRecord
+from tests import canary
 
 BEGAN = "2026-11-28T10:00:00Z"
 ENDED = "2026-11-28T10:00:30Z"
@@ -201,3 +202,16 @@ def test_a_failed_pod_says_where_it_ran_and_its_last_words() -> None:
         "level=fatal msg=denied",
         "\N{REPLACEMENT CHARACTER}[31mgone",
     ]
+
+
+def test_a_launcher_that_fails_after_a_good_build_keeps_its_image() -> None:
+    left = message(StageRecord("build", "succeeded", 1.0, result={"image": {"digest": "x"}}))
+    found = only(pod("root.exit-handler-1.build.executor", ended(1, message=left)))
+    assert (found.status, found.result["image"]) == ("failed", {"digest": "x"})
+    assert found.result["what"] == "the pod of build"
+
+
+def test_the_last_words_of_another_show_no_secret() -> None:
+    state = ended(1, message=f"Authorization: Bearer {canary.secret()}")
+    found = only(pod("root.exit-handler-1.mirror.executor", state))
+    assert found.result["evidence"][1] == "Authorization: Bearer ***"

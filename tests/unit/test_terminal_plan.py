@@ -130,5 +130,6 @@ def test_on_a_terminal_many_layers_are_counted() -> None:
 
 def test_what_would_steer_the_terminal_is_not_passed_on() -> None:
     made = plan(layer(1000, "a\x1b[2Jb"), left_out=(LeftOut("c\nd", 1, "a\x07"),))
-    text = "".join(shown(made, every=True))
+    fit = Fit("unknown", "1 x L4", "the KV cache of\x1b[2J\x85 is not known", "a\nb")
+    text = "".join(shown(made, fit=fit, every=True))
     assert text.isprintable()

@@ -84,4 +84,12 @@ def test_of_evidence_the_last_lines_are_left_and_no_model_card() -> None:
     lines = [f"{n:02d} {'x' * 97}" for n in range(30)]
     facts = {"license": "mit", "card": "y" * 5000}
     told = termination.short(replace(FAILED, result={**PARTS, "evidence": lines, "facts": facts}))
-    assert told["result"] == {**PARTS, "evidence": lines[-6:], "facts": {"license": "mit"}}
+    assert told["result"] == {**PARTS, "evidence": lines[-12:], "facts": {"license": "mit"}}
+
+
+def test_what_is_cut_has_a_mark_and_several_failures_are_whole() -> None:
+    failures = "preflight: no rights\n" * 50
+    told = termination.short(replace(FAILED, error=failures, result={"files": ["y" * 50] * 99}))
+    assert told["error"] == failures
+    cut = termination.short(replace(FAILED, error="x" * 3000))
+    assert cut["error"] == "x" * 1200 + "\N{HORIZONTAL ELLIPSIS}"

@@ -77,7 +77,7 @@ def server_of(api: "ApiClient", namespace: str) -> str:
         raise PipelinesError(what, "it may not be looked up", remedy)
     names = sorted(str(one["metadata"]["name"]) for one in seen)
     if not names:
-        remedy = "make one in the dashboard (Data science pipelines, Configure pipeline server)"
+        remedy = "make one in the dashboard (Pipelines, Configure pipeline server)"
         raise PipelinesError(what, "there is none", f"{remedy}, or choose another with --namespace")
     if len(names) > 1:
         raise PipelinesError(what, f"there are several: {', '.join(names)}", _NAME_IT)

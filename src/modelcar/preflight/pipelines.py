@@ -24,7 +24,7 @@ def server(api: "ApiClient", namespace: str) -> tuple[str, Finding]:
         return "", Finding("pipelines_server", "unknown", "it may not be looked up")
     if found:
         return str(found[0]["metadata"]["name"]), _ready(found[0])
-    remedy = "make one in the dashboard: Data science pipelines, Configure pipeline server"
+    remedy = "make one in the dashboard: Pipelines, Configure pipeline server"
     return "", Finding("pipelines_server", "warning", "there is none", remedy)
 
 
