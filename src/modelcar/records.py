@@ -25,9 +25,8 @@ FAR = 1e11
 _QUOTED = 12
 """How many lines a failure quotes of what was found."""
 _SECRET = re.compile(
-    r"""(\bbearer\s+|--[\w-]{,30}(?:key|token)\s+|(?:(?:passw|secret)\w{,20}|api.?key|[_-]key|token|"""
-    r"""signature|auth(?:orization)?)['"]?\s*[=:]\s*(\[)?['"]*(?:b(?:earer|asic)\s+)?)"""
-    r"""(?(2)[^\]]+|[^\s'",\]]+)|\bhf_\w{20,}|(?<=://)[^/@\s]+(?=@)""",
+    r"""(\bbearer\s+|basic\s+|(?:key|password|secret|token)['"]?\s*[=:]\s*[\['"]*(?:bearer\s+)?"""
+    r"""|(?=\bhf_\w{20})|//[^/\s:]*:(?=[^/\s]+@))[^\s'",\]]+""",
     re.IGNORECASE,
 )
 STAGES = ("plan", "download", "build", "mirror", "register", "deploy", "verify", "report")

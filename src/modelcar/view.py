@@ -183,7 +183,6 @@ def told(record: StageRecord) -> str:
 
 def state(record: StageRecord) -> str:
     """Return how a stage stands, in one word."""
-    stopped = record.error == "KeyboardInterrupt" or record.result.get("why") in _INTERRUPTED
-    if record.status == "failed" and stopped:
+    if record.status == "failed" and record.result.get("why") in _INTERRUPTED:
         return "interrupted"
     return "done" if record.status == "succeeded" else record.status

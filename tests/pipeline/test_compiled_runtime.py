@@ -27,7 +27,7 @@ CARRYING = [name for name in STAGES if EXECUTORS[name].embedded]
 # Not more than this: an argv string, a component's archive, all archives, the dashboard's file.
 WORD, ARCHIVE, ARCHIVES, FILE = 100_000, 75_000, 130_000, 1_000_000
 # Argo refuses a workflow of 1,048,576 bytes.
-WORKFLOW = 1_030_000
+WORKFLOW = 1_032_000
 LEFT_OUT = re.compile(r"^\s*(?:import|from)\s+(pydantic|modelcar\.(?:catalog|cli|run)\b)", re.M)
 
 ORDER = ("plan", "download", "transfer", "build", "mirror", "register", "deploy", "verify")

@@ -108,7 +108,7 @@ def test_in_the_end_there_are_the_stages_only_whole_and_with_short_digests() -> 
 def test_what_failed_says_why_and_an_interrupt_is_no_failure() -> None:
     told = {"why": "the registry is full"}
     failed = stage("build", "failed", 1.0, error="pushing: the registry is full", result=told)
-    ended = stage("build", "failed", 1.0, error="KeyboardInterrupt")
+    ended = stage("build", "failed", 1.0, result={"why": "it was interrupted"})
     assert shown([failed], ended=True) == ["build     failed        1.0s  the registry is full"]
     assert shown([ended], ended=True) == ["build     interrupted   1.0s"]
 
