@@ -5,7 +5,7 @@ import base64
 import bz2
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from python_minifier import RemoveAnnotationsOptions, minify
@@ -14,6 +14,7 @@ from components._reaching import file_of, templates
 
 # What JSON in Go writes as six characters (<, >, &), and what Argo and KFP take for a template.
 _STRANGE, _PLAIN = "<>&{}$", ",.:[]/"
+_ORDERS = 24
 
 
 def archive(source: Path, texts: Mapping[str, str]) -> str:
@@ -22,14 +23,23 @@ def archive(source: Path, texts: Mapping[str, str]) -> str:
     They are made small, and bzip2 packs such texts best: Argo keeps each component's text about
     five times in an object of 1 MB. Base 85 is a sixteenth shorter than base 64.
     """
+    files = sorted(
+        (path.relative_to(source).as_posix(), text.encode()) for path, text in _files(source, texts)
+    )
+    # By chance some orders pack up to half a percent better than others.
+    orders = (files[first:] + files[:first] for first in range(min(len(files), _ORDERS)))
+    packed = min((bz2.compress(_tar(order)) for order in orders), key=len)
+    return base64.b85encode(packed).decode().translate(str.maketrans(_STRANGE, _PLAIN))
+
+
+def _tar(files: Sequence[tuple[str, bytes]]) -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for path, text in sorted(_files(source, texts)):
-            entry = tarfile.TarInfo(path.relative_to(source).as_posix())
-            entry.size, entry.mode = len(text.encode()), 0o644
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    packed = bz2.compress(content.getvalue())
-    return base64.b85encode(packed).decode().translate(str.maketrans(_STRANGE, _PLAIN))
+        for name, text in files:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(text), 0o644
+            tar.addfile(entry, io.BytesIO(text))
+    return content.getvalue()
 
 
 def decoding(text: str) -> str:

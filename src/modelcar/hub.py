@@ -256,7 +256,8 @@ def _joined(source: ModelSource, url: str, location: str) -> str:
 
 
 def _line(error: Exception) -> str:
-    return _shown(line(str(error)) or type(error).__name__)
+    # urllib3 begins with its connection.
+    return _shown(line(str(error).rsplit("): ", 1)[-1]) or type(error).__name__)
 
 
 def _shown(text: str) -> str:

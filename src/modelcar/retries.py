@@ -34,7 +34,8 @@ class Patience:
         if self._tried == ATTEMPTS or not error.may_pass:
             raise error
         pause = backoff(self._tried - 1, error.retry_after)
-        log.warning("%s; try %d of %d in %.1f s", error, self._tried + 1, ATTEMPTS, pause)
+        told = (error.what, error.why, self._tried + 1, ATTEMPTS, pause)
+        log.warning("%s: %s; try %d of %d in %.1f s", *told)
         time.sleep(pause)
 
 
