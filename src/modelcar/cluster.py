@@ -84,7 +84,7 @@ def _configured(kubeconfig: str | None, service_account: Path) -> "Configuration
     try:
         _load(configuration, kubeconfig, service_account)
     except (ConfigException, YAMLError, OSError) as error:
-        raise DeployError("connecting to the cluster", str(error), _LOG_IN) from error
+        raise DeployError("connecting to the cluster", str(error).rstrip("."), _LOG_IN) from error
     return configuration
 
 
