@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from tests.serving_site import Site
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 NAME, REPO = "chat-small", "example/chat-small"
 SIZES = {"phone": (390, 2400), "desk": (1200, 1800)}
+SHOWN = ("succeeded-desk-light", "failed-desk-light", "unchanged-phone-dark")
+"""Those that stand on a page; all are drawn into another folder, to be looked at."""
 CARD = "---\nlicense: apache-2.0\npipeline_tag: text-generation\n---\n# Chat small\n"
 CONFIG = {
     "architectures": ["Qwen2ForCausalLM"],
@@ -81,11 +84,12 @@ def main() -> None:
 
 
 def _draw(browser: Browser, name: str, page: Path, out: Path) -> None:
-    for kind, (width, tallest) in SIZES.items():
-        for scheme in ("light", "dark"):
-            path = out / f"report-{name}-{kind}-{scheme}.png"
-            path.write_bytes(picture(browser, page.as_uri(), (width, tallest), scheme))
-            print(f"{path.name}: {path.stat().st_size} bytes", file=sys.stderr)
+    for kind, scheme in product(SIZES, ("light", "dark")):
+        if out == PICTURES and f"{name}-{kind}-{scheme}" not in SHOWN:
+            continue
+        path = out / f"report-{name}-{kind}-{scheme}.png"
+        path.write_bytes(picture(browser, page.as_uri(), SIZES[kind], scheme))
+        print(f"{path.name}: {path.stat().st_size} bytes", file=sys.stderr)
 
 
 def _kept(folder: Path, name: str, run: RunRecord) -> Path:

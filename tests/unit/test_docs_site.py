@@ -98,6 +98,11 @@ def test_pictures_load_nothing_and_are_told_in_words(pages: list[SitePage]) -> N
         assert not re.search(r"https?://|href|<script|@import", text), picture
 
 
+def test_every_picture_is_shown(site: Path, pages: list[SitePage]) -> None:
+    shown = {Path(source).name for page in pages for source, _ in page.pictures}
+    assert {path.name for path in (site / "pictures").iterdir()} <= shown
+
+
 def test_headings_begin_with_one_and_skip_no_level(pages: list[SitePage]) -> None:
     for page in pages:
         assert page.headings[0] == 1, page.path
