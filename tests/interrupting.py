@@ -57,7 +57,8 @@ class Command:
     ) -> None:
         self._shown, self._news = b"", threading.Condition()
         variables = surroundings(folder, **environment)
-        variables.pop("COLUMNS", None)
+        for name in ("COLUMNS", "LINES"):  # they would count more than the terminal's size
+            variables.pop(name, None)
         self._ours, theirs = pty.openpty() if terminal else os.pipe()
         if terminal:
             self.resize(*terminal)
