@@ -32,6 +32,7 @@ from tests.servers import busybox_base
 from tests.servers.docker_registry import DockerRegistry
 from tests.servers.faulty_proxy import FaultyProxy, Gate
 from tests.servers.hub import HubServer
+from tests.serving_models import CONFIG
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PICTURES: Final = ROOT / "docs/pictures"
@@ -43,16 +44,6 @@ HELD: Final = (0.93, 0.7, 0.48, 0.2)
 """How far the uploads are that stand still."""
 LARGE: Final = {f"model-{n:05d}-of-00010.safetensors": 4_714_000_000 for n in range(1, 11)}
 """The shards as they are listed for the plan, which reads no byte of them."""
-CONFIG: Final = {
-    "architectures": ["MistralForCausalLM"],
-    "hidden_size": 5120,
-    "head_dim": 128,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "num_hidden_layers": 40,
-    "max_position_embeddings": 32768,
-    "torch_dtype": "bfloat16",
-}
 SMALL: Final = {
     "README.md": b"---\nlicense: apache-2.0\n---\n# A model\n",
     "config.json": json.dumps(CONFIG).encode(),

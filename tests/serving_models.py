@@ -1,10 +1,22 @@
-"""The two models that the predecessor served, as values."""
+"""The two models that the predecessor served, as values; and what their `config.json` says."""
+
+from typing import Any, Final
 
 from modelcar.values import Digest, ImageDigest, Model, ModelSource, ModelVersion, Serving
 
 DIGEST = Digest("ab" * 32)
 IMAGE = ImageDigest("quay.example.com/team/mistral", DIGEST)
 REGISTERED = ModelVersion("mistral-24b", "2501", f"oci://{IMAGE}", "1", "2", "3")
+CONFIG: Final[dict[str, Any]] = {
+    "architectures": ["MistralForCausalLM"],
+    "hidden_size": 5120,
+    "head_dim": 128,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "num_hidden_layers": 40,
+    "max_position_embeddings": 32768,
+    "torch_dtype": "bfloat16",
+}
 
 
 def quantized(**serving: object) -> Model:

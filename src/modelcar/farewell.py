@@ -6,11 +6,12 @@ import select
 import shlex
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from modelcar import secret_variables, wording
-from modelcar.standing import Standing
-from modelcar.view import View
+
+if TYPE_CHECKING:
+    from modelcar.view import View
 
 _STDERR: Final = 2
 _PATIENCE: Final = 0.2
@@ -55,10 +56,10 @@ class Farewell:
 
     def lines(self) -> list[str]:
         """Return what is said."""
-        now = self.view.standing if self.view else Standing()
-        stage = now.stage or self._verb
+        now = self.view.standing if self.view else None
+        stage = (now.stage if now else "") or self._verb
         where = f"interrupted in {stage}" if stage else "interrupted"
-        stands = f": {told}" if (told := now.told()) else ""
+        stands = f": {told}" if now and (told := now.told()) else ""
         again = [f"to go on: {self._typed}"] if self._typed else []
         return [f"modelcar: {where}{stands}", *again]
 

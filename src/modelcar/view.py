@@ -124,7 +124,7 @@ class Lines(LogLines):
 
 
 class Unseen(Lines):
-    """Says nothing of its own, and knows what stands."""
+    """Says nothing of stages, for commands of one; of long transfers as all lines do."""
 
     def stage(self, record: StageRecord) -> None:
         """Take note of a stage."""

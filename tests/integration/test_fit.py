@@ -14,18 +14,9 @@ from modelcar.serving.objects import matching_nodes
 from tests.byte_path import REPO, modelcar, refused, tiny, told, write
 from tests.servers.hub import HubServer
 from tests.servers.kube import KubeServer
+from tests.serving_models import CONFIG
 
 INSTANCE = "node.kubernetes.io/instance-type"
-CONFIG = {
-    "architectures": ["LlamaForCausalLM"],
-    "hidden_size": 5120,
-    "head_dim": 128,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "num_hidden_layers": 40,
-    "max_position_embeddings": 32768,
-    "torch_dtype": "bfloat16",
-}
 WEIGHTS = 47_000_000_000
 CATALOG: dict[str, Any] = {"name": "tiny", "source": f"hf://{REPO}", "version": "1"}
 

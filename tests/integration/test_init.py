@@ -15,18 +15,10 @@ from modelcar.values import FileRules
 from modelcar.workfolder import WorkFolder
 from tests.byte_path import REPO, below, modelcar, refused, tiny, told
 from tests.servers.hub import HubServer
+from tests.serving_models import CONFIG
 
 URI = f"hf://{REPO}"
-LLAMA: dict[str, Any] = {
-    "architectures": ["LlamaForCausalLM"],
-    "hidden_size": 5120,
-    "head_dim": 128,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "num_hidden_layers": 40,
-    "max_position_embeddings": 32768,
-    "torch_dtype": "bfloat16",
-}
+LLAMA = {**CONFIG, "architectures": ["LlamaForCausalLM"]}
 QUANTIZED = {"quantization_config": {"quant_method": "awq", "bits": 4}}
 INSTANCE = "node.kubernetes.io/instance-type"
 

@@ -11,18 +11,9 @@ from modelcar.gpu import Fit, Need, best, fit, node_of, told
 from modelcar.gpu_types import GIB, INSTANCES
 from modelcar.model_shape import Shape, shape
 from modelcar.values import Serving
+from tests.serving_models import CONFIG
 
-MISTRAL: dict[str, Any] = {
-    "architectures": ["MistralForCausalLM"],
-    "head_dim": 128,
-    "hidden_size": 5120,
-    "max_position_embeddings": 32768,
-    "num_attention_heads": 32,
-    "num_hidden_layers": 40,
-    "num_key_value_heads": 8,
-    "sliding_window": None,
-    "torch_dtype": "bfloat16",
-}
+MISTRAL = {**CONFIG, "sliding_window": None}
 SHAPE = shape(MISTRAL)
 QUANTIZED = Need(int(13.2 * GIB), int(13.3 * GIB), SHAPE)
 FULL = Need(int(43.9 * GIB), int(44.0 * GIB), SHAPE)
