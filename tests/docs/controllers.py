@@ -3,11 +3,12 @@
 import base64
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final, Self
 
 from tests import canary
 from tests.servers.kserve import MERGE
-from tests.servers.kube import KubeServer
+from tests.servers.kube import Gone, KubeServer
 
 PUSH_TOKEN: Final = canary.secret("push")
 _OWN: Final = frozenset(("default", "kube-system", "kube-public", "kube-node-lease"))
@@ -42,7 +43,8 @@ class Controller:
                 found = event["raw_object"]
                 if event["type"] == "ADDED" and found["metadata"]["uid"] not in done:
                     done.add(found["metadata"]["uid"])
-                    self._act(self._kube, found)
+                    with suppress(Gone):
+                        self._act(self._kube, found)
 
 
 def bind(kube: KubeServer, claim: dict[str, Any]) -> None:

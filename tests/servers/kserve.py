@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers.kube import KubeServer
+from tests.servers.kube import Gone, KubeServer
 
 GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
@@ -69,7 +70,7 @@ class KServe:
         )
 
     def _reconcile(self, service: dict[str, Any]) -> None:
-        with self._busy:
+        with self._busy, suppress(Gone):
             if not self._stop.is_set():
                 bring_up(self._server, service, self._url)
 

@@ -35,6 +35,10 @@ GROUPS = {"admin": "system:masters", "pipeline": "pipelines"}
 """The users that exist, and their group; all but the admin have the rights that a test gives."""
 
 
+class Gone(AssertionError):
+    """What a request is about does not stand; a controller that comes too late lets it be."""
+
+
 class Process:
     """One server, started and ended as a context manager; what it says is appended to `log`."""
 
@@ -182,10 +186,13 @@ class KubeServer:
         body: Any = None,
         content_type: str = "application/json",
     ) -> Any:
-        """Send one request as the admin, and return the answer's JSON."""
+        """Send one request as the admin, and return the answer's JSON; raises Gone for a 404."""
         headers = {"Authorization": f"Bearer {self.tokens['admin']}", "Content-Type": content_type}
         response = self._pool().request(method, self.url + path, json=body, headers=headers)
-        assert response.status < 300, f"{method} {path}: {response.status} {response.data!r}"
+        said = f"{method} {path}: {response.status} {response.data!r}"
+        if response.status == 404:
+            raise Gone(said)
+        assert response.status < 300, said
         return response.json()
 
     def asked(self, user: str) -> Iterator[Asked]:
