@@ -61,9 +61,13 @@ class Carried:
     def started(self) -> str:
         """Make the modules in `_code` importable."""
         return (
-            "import io, sys, tarfile, tempfile\n"
+            "import bz2, pathlib, sys, tempfile\n"
             "_folder = tempfile.mkdtemp()\n"
-            "tarfile.open(fileobj=io.BytesIO(_code), mode='r:bz2').extractall(_folder)\n"
+            "_parts = iter(bz2.decompress(_code).decode().split(chr(0)))\n"
+            "for _part in _parts:\n"
+            "    _file = pathlib.Path(_folder, _part)\n"
+            "    _file.parent.mkdir(parents=True, exist_ok=True)\n"
+            "    _file.write_text(next(_parts), encoding='utf-8')\n"
             "sys.path.insert(0, _folder)\n"
         )
 

@@ -3,6 +3,7 @@
 import ssl
 import time
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -12,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from modelcar import trust
 from modelcar.errors import UsageError
@@ -29,6 +30,13 @@ An OCI registry may assemble a blob of many gigabytes before it answers.
 MIRROR: Final = 3600.0
 """Seconds that skopeo may move no byte, as while an OCI registry stores a layer that it sent."""
 _BLOCK: Final = 1 << 16
+
+
+class TooSlow(HTTPError):
+    """Bytes come, but not enough of them."""
+
+    def __str__(self) -> str:
+        return "its answer comes too slowly"
 
 
 class Pools:
@@ -52,18 +60,25 @@ def small(response: urllib3.BaseHTTPResponse, most: int) -> urllib3.HTTPResponse
 
     Where it is compressed, which nobody asked for, no more than that comes of it.
     """
-    data, end = bytearray(), time.monotonic() + STORE
-    while block := response.read1(min(_BLOCK, most + 1 - len(data)), decode_content=False):
-        data += block
-        if len(data) > most:
-            break
+    data = b"".join(blocks(response, most, STORE))
+    whole = BytesIO(_plain(data, response, most))
+    return urllib3.HTTPResponse(whole, response.headers, response.status, decode_content=False)
+
+
+def blocks(response: urllib3.BaseHTTPResponse, most: int, seconds: float) -> Iterator[bytes]:
+    """Yield an answer's body as it comes, of which at most `most` bytes and one are read.
+
+    Raises TooSlow for one that has not ended after so many seconds.
+    """
+    left, end = most + 1, time.monotonic() + seconds
+    while left and (block := response.read1(min(_BLOCK, left), decode_content=False)):
+        left -= len(block)
+        yield block
         if time.monotonic() > end:
             response.close()
-            raise ReadTimeoutError(None, "", "its answer comes too slowly")  # type: ignore[arg-type]
-    if len(data) > most:
+            raise TooSlow
+    if not left:
         response.close()
-    whole = BytesIO(_plain(bytes(data), response, most))
-    return urllib3.HTTPResponse(whole, response.headers, response.status, decode_content=False)
 
 
 def _plain(data: bytes, response: urllib3.BaseHTTPResponse, most: int) -> bytes:

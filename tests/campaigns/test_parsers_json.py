@@ -29,6 +29,7 @@ from modelcar.oci.store import DOCKER_INDEX, INDEX, MANIFEST, RawManifest
 from modelcar.records import sound
 from modelcar.remote_code import remote_code
 from modelcar.safetensors import HeaderReader
+from modelcar.serving import answers
 from modelcar.values import (
     BuiltImage,
     FileRules,
@@ -193,6 +194,11 @@ VERSION = {
     "createTimeSinceEpoch": "1700000000000",
     "customProperties": {"verified_digest": {"string_value": f"sha256:{HEX}"}},
 }
+STREAMED = {
+    "choices": [{"text": "Hi", "delta": {"content": "Hi", "reasoning": None}}],
+    "usage": {"completion_tokens": 5},
+}
+LISTED = {"data": [{"id": "tiny", "embedding": [0.5, 0.5]}]}
 ARTIFACT = {"id": "6", "uri": f"oci://h/x@sha256:{HEX}", "modelSourceName": "r"}
 tried = settings(max_examples=examples(PART, WHOLE), print_blob=True, deadline=None)
 
@@ -322,6 +328,21 @@ def test_a_lease_of_a_stranger_counts_as_nobody_s(pvc: Any, value: Any) -> None:
     text = json.dumps(value)
     claim = {"metadata": {"annotations": {lease.ANNOTATION: text}}}
     assert all(isinstance(run, str) for run in lease._holders(claim).values())
+
+
+@tried
+@given(mutations(LISTED) | values, st.lists(mutations(STREAMED) | values, max_size=3))
+def test_what_an_endpoint_answers_gives_names_numbers_and_words(told: Any, said: list[Any]) -> None:
+    body = json.dumps(told).encode()
+    with suppress(ValueError):
+        assert all(isinstance(name, str) for name in answers.models(body))
+    with suppress(ValueError):
+        assert answers.dimensions(body) > 0
+    stream = b"".join(b"data: " + json.dumps(event).encode() + b"\n" for event in said)
+    with suppress(ValueError):
+        for event in answers.events([stream[:7], stream[7:]]):
+            assert isinstance(event.word, str | None) and isinstance(event.error, str)
+            assert event.tokens is None or event.tokens >= 0
 
 
 @tried

@@ -124,8 +124,11 @@ def test_a_fault_that_passes_at_the_destination_is_outlived(
         done = modelcar(tmp_path, "mirror", str(image), target, "--json")
 
     assert told(done)["digest"] == str(image.digest)
-    assert "try 2 of 5" in done.stderr
-    assert status in [seen.status for seen in proxy.requests]
+    met = [seen.target for seen in proxy.requests if seen.status == status]
+    # skopeo goes on by itself where no more than a mount fails. It tries one where it remembers
+    # the proxy's port from a test before, with the same layers.
+    assert "try 2 of 5" in done.stderr or any("mount=" in target for target in met)
+    assert met
     assert digest_at(oci_registry.host, repository, "1") == image.digest
 
 

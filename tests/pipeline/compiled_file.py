@@ -1,8 +1,6 @@
 """A compiled pipeline, read as data: its executors, their commands, and what they embed."""
 
-import io
 import re
-import tarfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from components._embedding import unpacked
+from components import _embedding
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "compiled" / "modelcar.yaml"
@@ -55,10 +53,7 @@ class Executor:
     @property
     def sources(self) -> dict[str, str]:
         """Return the files of its archive, by path."""
-        content = io.BytesIO(unpacked(self.embedded))
-        with tarfile.open(fileobj=content, mode="r:bz2") as tar:
-            files = [(entry.name, tar.extractfile(entry)) for entry in tar.getmembers()]
-            return {name: file.read().decode() for name, file in files if file}
+        return _embedding.sources(self.embedded)
 
     @property
     def requirements(self) -> list[str]:

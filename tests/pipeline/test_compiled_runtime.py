@@ -1,20 +1,18 @@
 """What a stage carries and installs: its own modules, pinned packages, small enough for Argo."""
 
 import ast
-import io
 import json
 import os
 import re
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from components._carried import SHARING, carried, source_of
-from components._embedding import unpacked
+from components._embedding import sources
 from components._reaching import reached
 from tests.pipeline.argo_size import packed
 from tests.pipeline.compiled_file import EVERY, OVERLAPPED, SHIPPED, CompiledPipeline, Executor
@@ -97,9 +95,11 @@ def test_every_requirement_is_one_version(stage: Executor) -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_stage_needs_nothing_that_it_does_not_install(name: str, tmp_path: Path) -> None:
     stage, body = EXECUTORS[name], source_of(name)
-    with tarfile.open(fileobj=io.BytesIO(unpacked(carried(body).text))) as own:
-        own.extractall(tmp_path, filter="data")
-    texts = [path.read_text() for path in tmp_path.rglob("*.py")]
+    own = sources(carried(body).text)
+    for path, text in own.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    texts = [text for path, text in own.items() if path.endswith(".py")]
     allowed = [word.partition("==")[0] for word in stage.requirements]
     statements = [*_imports(body), *(one for text in texts for one in _imports(text))]
     done = subprocess.run(

@@ -1,15 +1,13 @@
 """How a component's modules are packed, and what it installs, on small packages of our own."""
 
-import io
 import os
-import tarfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from components import _embedding, _pins
-from components._embedding import archive
+from components import _pins
+from components._embedding import archive, sources
 from components._pins import closure
 from components._reaching import reached
 
@@ -23,22 +21,11 @@ def source(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def unpacked(text: str) -> dict[str, str]:
-    with tarfile.open(fileobj=io.BytesIO(_embedding.unpacked(text)), mode="r:bz2") as tar:
-        files = {entry.name: tar.extractfile(entry) for entry in tar.getmembers()}
-        return {name: file.read().decode() for name, file in files.items() if file}
-
-
-def members(text: str) -> list[tarfile.TarInfo]:
-    with tarfile.open(fileobj=io.BytesIO(_embedding.unpacked(text)), mode="r:bz2") as tar:
-        return tar.getmembers()
-
-
 def test_templates_go_with_their_module(tmp_path: Path) -> None:
     root = source(
         tmp_path, {"report.py": "", "report.html.j2": "{{ page }}\n", "other.html.j2": ""}
     )
-    packed = unpacked(archive(root, {"modelcar.report": ""}))
+    packed = sources(archive(root, {"modelcar.report": ""}))
     assert packed == {"modelcar/report.py": "", "modelcar/report.html.j2": "{{ page }}\n"}
 
 
@@ -62,7 +49,7 @@ def total(pair: Pair) -> int:
     return answer
 '''
     root = source(tmp_path, {"first.py": text})
-    (small,) = unpacked(archive(root, {"modelcar.first": text})).values()
+    (small,) = sources(archive(root, {"modelcar.first": text})).values()
     assert len(small) < len(text) / 2
     assert "words" not in small.lower()
     names: dict[str, object] = {"__name__": __name__}
@@ -70,7 +57,7 @@ def total(pair: Pair) -> int:
     assert eval("total(Pair(40))", names) == 42
 
 
-def test_archive_has_no_clock_no_owner_and_one_order(tmp_path: Path) -> None:
+def test_an_archive_knows_no_clock_and_no_mode_and_has_one_order(tmp_path: Path) -> None:
     files = {"first.py": "import modelcar.second", "second.py": "x = 1"}
     one = source(tmp_path / "one", files)
     two = source(tmp_path / "two", dict(reversed(files.items())))
@@ -82,13 +69,15 @@ def test_archive_has_no_clock_no_owner_and_one_order(tmp_path: Path) -> None:
     packed = archive(one, texts)
 
     assert archive(two, dict(reversed(texts.items()))) == packed
-    entries = members(packed)
-    names = sorted(entry.name for entry in entries)
-    first = names.index(entries[0].name)
-    assert [entry.name for entry in entries] == names[first:] + names[:first]
-    for entry in entries:
-        stamp = (entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname, entry.mode)
-        assert stamp == (0, 0, 0, "", "", 0o644)
+    names = list(sources(packed))
+    first = sorted(names).index(names[0])
+    assert names == sorted(names)[first:] + sorted(names)[:first]
+
+
+def test_a_source_with_a_nul_is_none(tmp_path: Path) -> None:
+    root = source(tmp_path, {"report.py": "", "report.html.j2": "a\0b"})
+    with pytest.raises(ValueError, match="a source holds a NUL"):
+        archive(root, {"modelcar.report": ""})
 
 
 def test_closure_is_complete_and_sorted() -> None:

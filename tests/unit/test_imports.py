@@ -19,7 +19,7 @@ LAYERS = {
         catalog catalog_file checksums cluster connections entry entry_values facts farewell
         faults gpu gpu_types journal kept_upload lease listing look mentions model_shape
         oci.reference packing parameter_count parameters pipeline_arguments progress proposal
-        pushed ranged records remote_code room run_pods safetensors schemas serving_parameters
+        pace pushed ranged records remote_code room run_pods safetensors schemas serving_parameters
         site skopeo_copy skopeo_process stamps standing termination trust view vllm_arguments
         weights workfolder
     """,

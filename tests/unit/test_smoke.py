@@ -112,7 +112,10 @@ def test_an_endpoint_that_is_not_there_is_told(vllm: VllmServer) -> None:
 
 
 def test_a_page_that_is_not_json_is_told() -> None:
-    with Slow([b"<html>"]) as url, pytest.raises(DeployError, match="the answer is not JSON"):
+    with (
+        Slow([b"<html>"]) as url,
+        pytest.raises(DeployError, match="the answer is none of vLLM's: it is not JSON"),
+    ):
         smoke(url, "mistral")
 
 

@@ -24,6 +24,7 @@ from modelcar.oci.store import (
     RawManifest,
 )
 from modelcar.oci.upload import Upload
+from modelcar.pace import Pace
 from modelcar.values import Digest
 
 _ACCEPT: Final = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX))
@@ -64,7 +65,7 @@ class OciRepository:
         """Yield the blob's bytes and compare their digest at the end; raise ImageError."""
         response, sha256 = self._follow(self._session.url(f"blobs/{digest}")), hashlib.sha256()
         try:
-            for block in response.stream(_BLOCK, decode_content=False):
+            for block in Pace().blocks(response, _BLOCK):
                 sha256.update(block)
                 yield block
         except HTTPError as error:

@@ -3,7 +3,6 @@
 A server may be healthy, list its model, and fail at the first completion: so one is asked for.
 """
 
-import json
 import ssl
 import time
 from collections.abc import Iterator
@@ -15,9 +14,11 @@ from typing import Any, Final
 import urllib3
 from urllib3.exceptions import HTTPError, ResponseError
 
-from modelcar.connections import pool, proxy_for
+from modelcar.connections import blocks, pool, proxy_for
 from modelcar.errors import DeployError
+from modelcar.serving import answers
 from modelcar.trust import ca_files, tls_context
+from modelcar.wording import line
 
 _TOKENS = 32
 _SHORT: dict[str, Any] = {
@@ -33,6 +34,7 @@ _STREAMED: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 _SHORTEST = 0.01
 """Seconds below which tokens came at once, from a buffer: that is no rate."""
+_NAMES, _SHOWN, _LONGEST, _TEXT = 5, 80, 600, 2000
 _NOT_OFFERED = ("does not support", "not supported", "chat template")
 _REMEDIES = {
     **dict.fromkeys(
@@ -90,7 +92,7 @@ def smoke(
 
 class _Server:
     def __init__(self, base: str, token: str, ca_file: str, timeout: float, retries: int) -> None:
-        self.base = base
+        self.base, self._seconds = base, timeout
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._pool = pool(proxy_for(base), _context(ca_file), timeout=timeout)
         # Only a GET is repeated: urllib3 leaves POST alone.
@@ -101,8 +103,8 @@ class _Server:
     @contextmanager
     def asked(
         self, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
-        """Yield the answer, its body unread; turn refusals and broken connections into ours."""
+    ) -> Iterator[Iterator[bytes]]:
+        """Yield the answer's body as it comes; turn refusals and broken connections into ours."""
         try:
             response = self._pool.request(
                 method,
@@ -116,23 +118,23 @@ class _Server:
             with response:
                 if response.status != 200:
                     raise self._refused(path, response)
-                yield response
+                yield blocks(response, answers.MOST, self._seconds)
         except HTTPError as error:
             raise self._broken(path, error) from error
         except ValueError as error:
-            raise self.failed(path, f"the answer is not JSON ({error})") from error
+            raise self.failed(path, f"the answer is none of vLLM's: {error}") from error
 
     def failed(self, path: str, why: str, remedy: str = _READ_LOG) -> DeployError:
         """Return the error about one request."""
-        return DeployError(f"asking {self.base}{path}", why, remedy)
+        return DeployError(f"asking {self.base}{path}", line(why, _LONGEST), remedy)
 
     def _refused(self, path: str, response: urllib3.BaseHTTPResponse) -> DeployError:
-        said = response.read(4096, decode_content=True).decode(errors="replace").strip()
+        said = b"".join(blocks(response, 4096, self._seconds)).decode(errors="replace").strip()
         status = response.status
-        why = f"HTTP {status}" + (f": {said[:500]}" if said else "")
+        why = f"HTTP {status}" + (f": {said}" if said else "")
         remedy = _REMEDIES.get(status, _READ_LOG)
         if status == 404 or (status == 400 and any(mark in said for mark in _NOT_OFFERED)):
-            return _NotOfferedError(f"asking {self.base}{path}", why, remedy)
+            return _NotOfferedError(f"asking {self.base}{path}", line(why, _LONGEST), remedy)
         return self.failed(path, why, remedy)
 
     def _broken(self, path: str, error: HTTPError) -> DeployError:
@@ -155,55 +157,41 @@ def _context(ca_file: str) -> ssl.SSLContext:
 
 def _require_listed(server: _Server, model_name: str) -> None:
     path = "/v1/models"
-    with server.asked("GET", path) as response:
-        answer = json.loads(response.read())
-    names = [entry["id"] for entry in answer.get("data", ())]
+    with server.asked("GET", path) as body:
+        names = answers.models(b"".join(body))
     if model_name not in names:
-        why = f"it serves {', '.join(names) or 'nothing'}, not {model_name}"
+        why = f"it serves {_some(names)}, not {model_name}"
         remedy = "check that the serving runtime says --served-model-name={{.Name}}"
         raise server.failed(path, why, remedy)
 
 
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(line(name, _SHOWN) for name in names[:_NAMES]) or "nothing"
+    return shown + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+
+
 def _stream(server: _Server, path: str, question: dict[str, Any]) -> SmokeResult:
-    began, words, times, tokens = time.monotonic(), [], [], 0
-    with server.asked("POST", path, question) as response:
-        for event in _events(response):
-            if "error" in event:
-                raise server.failed(path, json.dumps(event["error"]))
-            if event.get("choices"):  # a token without text is one too
-                words.append(_word(event))
-                times.append((time.monotonic(), words[-1] != ""))
-            tokens = (event.get("usage") or {}).get("completion_tokens", tokens)
-    first = next((at for at, word in times if word), None)
+    began, words, tokens = time.monotonic(), list[tuple[float, str]](), 0
+    with server.asked("POST", path, question) as body:
+        for event in answers.events(body):
+            if event.error:
+                raise server.failed(path, event.error)
+            if event.word is not None:
+                words.append((time.monotonic(), event.word))
+            tokens = event.tokens or tokens
+    first = next((at for at, word in words if word), None)
     if first is None:
         raise server.failed(path, "the stream ended without a token")
-    return SmokeResult(first - began, "".join(words), _rate(tokens, times[-1][0] - times[0][0]))
+    text = "".join(word for _, word in words)[:_TEXT]
+    return SmokeResult(first - began, text, _rate(tokens, words[-1][0] - words[0][0]))
 
 
 def _rate(tokens: int, seconds: float) -> float:
     return (tokens - 1) / seconds if tokens > 1 and seconds > _SHORTEST else 0.0
 
 
-def _events(response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
-    for line in response:
-        kind, _, data = line.decode().strip().partition(":")
-        if kind == "data" and data.strip() != "[DONE]":
-            yield json.loads(data)
-
-
-def _word(event: dict[str, Any]) -> str:
-    for choice in event.get("choices", ()):
-        delta = choice.get("delta", {})
-        kinds = (delta.get(key) for key in ("content", "reasoning", "reasoning_content"))
-        return str(choice.get("text") or next(filter(None, kinds), ""))
-    return ""
-
-
 def _embed(server: _Server, question: dict[str, Any]) -> SmokeResult:
     path, began = "/v1/embeddings", time.monotonic()
-    with server.asked("POST", path, question) as response:
-        answer = json.loads(response.read())
-    if not answer.get("data"):
-        raise server.failed(path, "the answer holds no embedding")
-    length = len(answer["data"][0]["embedding"])
+    with server.asked("POST", path, question) as body:
+        length = answers.dimensions(b"".join(body))
     return SmokeResult(time.monotonic() - began, f"an embedding of {length} numbers")
