@@ -22,7 +22,7 @@ from tests.byte_path import MODELCAR, surroundings
 PROMISED = 2.0
 """Seconds in which an interrupt ends a command."""
 _WAIT = 60.0
-_INTERRUPT = b"\x03"
+_INTERRUPT, _REST = b"\x03", b"\x1a"
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -107,6 +107,10 @@ class Command:
             os.write(self._ours, _INTERRUPT)
         else:
             self.process.send_signal(signal.SIGINT)
+
+    def rest_now(self) -> None:
+        """Type Ctrl-Z."""
+        os.write(self._ours, _REST)
 
     def interrupted(self) -> Ended:
         """Interrupt it, and return how it ended; fails where that takes longer than promised."""

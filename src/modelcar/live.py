@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, Self
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.segment import ControlType
 from modelcar import interrupts
 from modelcar.live_rows import Row, Screen
 from modelcar.progress import WORTH_SHOWING, Advance
+from modelcar.resting import resting
 from modelcar.standing import Standing
 from modelcar.values import StageRecord
 from modelcar.view import Notes, counted
@@ -56,6 +57,8 @@ class Live:
         self.lasting, self.restore = lasting, ""
         self._guard, self._over = threading.RLock(), threading.Event()
         self._console = console or _OneByOne(self._guard)
+        rests = nullcontext() if console else resting(lambda: len(self._widths), self._guard)
+        self._rests: AbstractContextManager[None] = rests
         self._rows = {name: Row(name) for name in stages}
         self._bars = RichProgress(console=self._console, auto_refresh=False)
         self._total = self._bars.add_task("total", start=False)
@@ -72,6 +75,7 @@ class Live:
     def __enter__(self) -> Self:
         self._notes.start()
         self.restore = _RESTORE
+        self._rests.__enter__()
         with interrupts.kept_off(), self._guard:
             self._live.start(refresh=True)
         threading.Thread(target=self._refresh, name="view", daemon=True).start()
@@ -84,6 +88,7 @@ class Live:
             self._ended = True
             self._live.stop()
             self.restore = ""
+        self._rests.__exit__(None, None, None)
 
     def stage(self, record: StageRecord) -> None:
         """Show a stage that begins, or has ended."""

@@ -24,8 +24,11 @@ FAR = 1e11
 """Seconds that no clock shows."""
 _QUOTED = 12
 """How many lines a failure quotes of what was found."""
+_NAMED = r"""(?:key|passw(?:or)?d|passphrase|secret|token)['"]?"""
 _SECRET = re.compile(
-    r"""(\bbearer\s+|basic\s+|(?:key|password|secret|token)['"]?\s*[=:]\s*[\['"]*(?:bearer\s+)?"""
+    rf"""({_NAMED}\s*[=:]\s*\[)[^\]]+"""  # a list, or one that is cut
+    rf"""|(\bbearer\s+|basic\s+|{_NAMED}\s*[=:]\s*['"]*(?:bearer\s+)?"""
+    rf"""|--[\w-]*{_NAMED}[\s,]+['"]?"""  # an option, of a shell or in a list
     r"""|(?=\bhf_\w{20})|//[^/\s:]*:(?=[^/\s]+@))[^\s'",\]]+""",
     re.IGNORECASE,
 )
@@ -168,10 +171,10 @@ def _failed(record: StageRecord, error: BaseException, seconds: float) -> StageR
         if quoted := [harmless(note) for note in getattr(error, "__notes__", ())[:_QUOTED]]:
             told["evidence"] = quoted
         return replace(record, status="failed", seconds=seconds, error=str(error), result=told)
-    text = _SECRET.sub(r"\1***", f"{type(error).__name__}: {error}".removesuffix(": "))
+    text = _SECRET.sub(r"\1\2***", f"{type(error).__name__}: {error}".removesuffix(": "))
     return replace(record, status="failed", seconds=seconds, error=text)
 
 
 def harmless(quoted: str) -> str:
     """Return a line that another wrote, without what looks like a secret."""
-    return line(_SECRET.sub(r"\1***", quoted))
+    return line(_SECRET.sub(r"\1\2***", quoted))

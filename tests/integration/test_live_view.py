@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def held_run(
     oci_registry: DockerRegistry,
     base: DigestReference,
     terminal: tuple[int, int] | None,
+    program: Sequence[str] = MINIATURE,
     **environment: str,
 ) -> Iterator[tuple[Command, list[Gate]]]:
     """Yield a run of which two uploads stand still, and what lets them go on."""
@@ -44,7 +45,7 @@ def held_run(
         (folder / "site.yaml").write_text(yaml.safe_dump(site))
         argv = ["run", f"hf://{REPO}"]
         variables = {"PYTHONPATH": str(ROOT), **environment}
-        with Command(folder, argv, terminal, MINIATURE, **variables) as command:
+        with Command(folder, argv, terminal, program, **variables) as command:
             for gate in gates:
                 assert gate.reached.wait(60)
             yield command, gates
@@ -112,6 +113,26 @@ def test_the_terminal_may_become_narrower_meanwhile(
     last = plain(whole).rpartition("plan ")[2].splitlines()
     begun = [line for line in last if not line.startswith(("image", "mirror  ", "report"))]
     assert max(map(len, begun)) <= 50
+
+
+def test_a_run_that_rests_leaves_the_terminal_to_the_shell(
+    tmp_path: Path, oci_registry: DockerRegistry, base: DigestReference
+) -> None:
+    # With job control, else nothing is there that a stopped process could be woken by.
+    shell = ("bash", "-c", 'set -m; "$@"; echo shell: $?; fg > /dev/null', "bash", *MINIATURE)
+    with held_run(tmp_path, oci_registry, base, (100, 30), shell) as (command, gates):
+        command.await_shown("MB/s")
+        command.rest_now()
+        command.await_shown("shell: 148")  # 128 and SIGTSTP
+        whole = finished(command, gates)
+
+    before, _, after = whole.partition("shell: 148")
+    assert before.rfind("\x1b[?25h") > before.rfind("\x1b[?25l"), "the shell has a cursor"
+    assert after.find("\x1b[?25l") < after.find("\x1b[?25h"), "then it is hidden again"
+    left = screen(whole, 100)
+    at = left.index("shell: 148")
+    assert any(line.startswith("total") for line in left[:at]), "what was shown before stays"
+    assert [line.split()[0] for line in left[at:] if line.split(" ")[0] in STAGES] == [*STAGES]
 
 
 def test_without_colour_nothing_is_coloured(

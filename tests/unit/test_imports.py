@@ -12,8 +12,8 @@ PACKAGES = ("modelcar", "components", "pipelines", "scripts", "tests")
 # Each layer may import those before it and, but for PARTS, itself.
 LAYERS = {
     "ground": """
-        errors values atomic formats images interrupts names parallel quantity retries safe_json
-        secret_variables stopping wording
+        errors values atomic formats images interrupts names parallel quantity resting retries
+        safe_json secret_variables stopping wording
     """,
     "settings": """
         catalog catalog_file checksums cluster connections entry entry_values facts farewell

@@ -290,6 +290,12 @@ def test_an_atomic_write_that_fails_leaves_the_old_file_alone(tmp_path: Path) ->
     [
         ("Authorization: Basic CANARY", "Authorization: Basic ***"),
         ("--api-key=CANARY", "--api-key=***"),
+        ("--api-key CANARY --port 8000", "--api-key *** --port 8000"),
+        ("args: ['--api-key', 'CANARY', '--port']", "args: ['--api-key', '***', '--port']"),
+        ("api_key=['CANARY', 'CANARY'], port=1", "api_key=[***], port=1"),
+        ("api_key=['CANARY', 'CAN", "api_key=[***"),
+        ("passwd=CANARY passphrase: CANARY", "passwd=*** passphrase: ***"),
+        ("--max-num-batched-tokens 2048", "--max-num-batched-tokens 2048"),
         ("AWS_SECRET_ACCESS_KEY=CANARY", "AWS_SECRET_ACCESS_KEY=***"),
         ("secret_key: CANARY", "secret_key: ***"),
         ("token: Bearer CANARY", "token: Bearer ***"),

@@ -1,5 +1,6 @@
 """The tasks of a run as a table that changes in place, on a terminal."""
 
+from contextlib import ExitStack
 from typing import Final, Self
 
 from rich.console import Console
@@ -7,6 +8,7 @@ from rich.live import Live
 from rich.table import Table
 
 from modelcar.dsp.watch import Task
+from modelcar.resting import resting
 from modelcar.wording import duration
 
 _STYLES: Final = {"running": "cyan", "succeeded": "green", "failed": "red", "canceled": "yellow"}
@@ -17,13 +19,15 @@ class Tables:
 
     def __init__(self, console: Console | None = None) -> None:
         self._live = Live(console=console or Console(stderr=True), auto_refresh=False)
+        self._lines, self._open = 0, ExitStack()
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._open.enter_context(resting(lambda: self._lines))
+        self._open.enter_context(self._live)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        self._open.close()
 
     def show(self, tasks: tuple[Task, ...]) -> None:
         """Show the tasks as they are now."""
@@ -31,4 +35,5 @@ class Tables:
         for task in tasks:
             took = duration(task.seconds) if task.seconds else ""
             table.add_row(task.name, task.state, took, style=_STYLES.get(task.state, ""))
+        self._lines = 1 + len(tasks)
         self._live.update(table, refresh=True)
