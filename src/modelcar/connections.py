@@ -1,9 +1,7 @@
 """Connections over HTTP, through the proxy that the environment names for a host."""
 
 import ssl
-import time
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -13,9 +11,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
 
-from modelcar import trust
+from modelcar import pace, trust
 from modelcar.errors import UsageError
 
 REACH: Final = 10.0
@@ -29,14 +26,6 @@ An OCI registry may assemble a blob of many gigabytes before it answers.
 """
 MIRROR: Final = 3600.0
 """Seconds that skopeo may move no byte, as while an OCI registry stores a layer that it sent."""
-_BLOCK: Final = 1 << 16
-
-
-class TooSlow(HTTPError):
-    """Bytes come, but not enough of them."""
-
-    def __str__(self) -> str:
-        return "its answer comes too slowly"
 
 
 class Pools:
@@ -55,30 +44,17 @@ class Pools:
         return self._pools[proxy].request(method, url, **{"timeout": _timeout(method), **options})
 
 
-def small(response: urllib3.BaseHTTPResponse, most: int) -> urllib3.HTTPResponse:
+def small(
+    response: urllib3.BaseHTTPResponse, most: int, seconds: float = 0.0
+) -> urllib3.HTTPResponse:
     """Return the answer with its body in memory, of which at most `most` bytes and one are read.
 
-    Where it is compressed, which nobody asked for, no more than that comes of it.
+    Where it is compressed, which nobody asked for, no more than that comes of it. It has so many
+    seconds, or as many as to store something; raises urllib3's HTTPError.
     """
-    data = b"".join(blocks(response, most, STORE))
-    whole = BytesIO(_plain(data, response, most))
-    return urllib3.HTTPResponse(whole, response.headers, response.status, decode_content=False)
-
-
-def blocks(response: urllib3.BaseHTTPResponse, most: int, seconds: float) -> Iterator[bytes]:
-    """Yield an answer's body as it comes, of which at most `most` bytes and one are read.
-
-    Raises TooSlow for one that has not ended after so many seconds.
-    """
-    left, end = most + 1, time.monotonic() + seconds
-    while left and (block := response.read1(min(_BLOCK, left), decode_content=False)):
-        left -= len(block)
-        yield block
-        if time.monotonic() > end:
-            response.close()
-            raise TooSlow
-    if not left:
-        response.close()
+    data = b"".join(pace.whole(response, most, seconds or STORE))
+    body = BytesIO(_plain(data, response, most))
+    return urllib3.HTTPResponse(body, response.headers, response.status, decode_content=False)
 
 
 def _plain(data: bytes, response: urllib3.BaseHTTPResponse, most: int) -> bytes:

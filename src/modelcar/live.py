@@ -75,20 +75,20 @@ class Live:
     def __enter__(self) -> Self:
         self._notes.start()
         self.restore = _RESTORE
-        self._rests.__enter__()
         with interrupts.kept_off(), self._guard:
             self._live.start(refresh=True)
+        self._rests.__enter__()
         threading.Thread(target=self._refresh, name="view", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._rests.__exit__(None, None, None)
         self._notes.stop()
         self._over.set()
         with interrupts.kept_off(), self._guard:
             self._ended = True
             self._live.stop()
             self.restore = ""
-        self._rests.__exit__(None, None, None)
 
     def stage(self, record: StageRecord) -> None:
         """Show a stage that begins, or has ended."""

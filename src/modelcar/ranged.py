@@ -7,8 +7,8 @@ from typing import Final
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from modelcar import connections, pace
 from modelcar.errors import ServerError
-from modelcar.pace import Pace
 from modelcar.retries import Patience
 
 BLOCK: Final = 1 << 20
@@ -26,30 +26,26 @@ def read(
     """Yield the file's bytes from `start` on, up to what `ask` answers.
 
     `ask` requests the file from an offset on and raises ServerError; `broken` is the error of an
-    answer that ended early, by why. A server that knows no ranges is read from the start again;
-    one that brings less than a block in `STORE` seconds does not get anywhere.
+    answer that ended early, by why. A server that knows no ranges is read from the start again.
     """
     at, patience = start, Patience()
     while at < size:
-        pace = Pace()
         try:
-            for block in _from(ask(at), at, broken, pace):
+            for block in _from(ask(at), at, broken):
                 at += len(block)
                 yield block
             if at < size:
                 raise broken(f"the answer ended at byte {at} of {size}")
         except ServerError as error:
-            patience.wait(error, -1 if pace.late else at)
+            patience.wait(error, at)
 
 
-def _from(
-    response: Response, start: int, broken: Callable[[str], ServerError], pace: Pace
-) -> Iterator[bytes]:
+def _from(response: Response, start: int, broken: Callable[[str], ServerError]) -> Iterator[bytes]:
     begins = _begin(response)
     if begins > start:
         raise broken(f"asked for byte {start}, the answer begins at byte {begins}")
     try:
-        for block in pace.blocks(response, BLOCK):
+        for block in pace.blocks(response, BLOCK, connections.STORE):
             if begins + len(block) > start:
                 yield block[max(start - begins, 0) :]
             begins += len(block)

@@ -24,12 +24,18 @@ FAR = 1e11
 """Seconds that no clock shows."""
 _QUOTED = 12
 """How many lines a failure quotes of what was found."""
-_NAMED = r"""(?:key|passw(?:or)?d|passphrase|secret|token)['"]?"""
+_NAMED, _QUOTE = r"(?:key|passw(?:or)?d|passphrase|secret|token)", r"""\\*['"]"""
+_OPTION = rf"(?<![\w-])--[\w-]{{0,40}}?{_NAMED}"
+_ITEM = r"""(?!--)[^'"\\]+"""
+_NEXT = rf"{_QUOTE}\s*,\s*{_QUOTE}"
 _SECRET = re.compile(
-    rf"""({_NAMED}\s*[=:]\s*\[)[^\]]+"""  # a list, or one that is cut
-    rf"""|(\bbearer\s+|basic\s+|{_NAMED}\s*[=:]\s*['"]*(?:bearer\s+)?"""
-    rf"""|--[\w-]*{_NAMED}[\s,]+['"]?"""  # an option, of a shell or in a list
-    r"""|(?=\bhf_\w{20})|//[^/\s:]*:(?=[^/\s]+@))[^\s'",\]]+""",
+    rf"""({_NAMED}(?:{_QUOTE})?\s*[=:]\s*\[\s*(?={_QUOTE}))[^\]]+"""  # a list, or half of one
+    rf"|({_OPTION}{_NEXT}){_ITEM}(?:{_NEXT}{_ITEM})*"  # an option in a list, and its values
+    r"|(?<![\w-])(--api-key\s+)(?!-)\S+(?:\s+(?!-)\S+)*"  # vLLM takes several
+    rf"|({_OPTION}\s+)(?!-)\S+"
+    rf"|(\bbearer\s+|basic\s+|{_NAMED}(?:{_QUOTE})?\s*[=:]\s*(?:\[|{_QUOTE})*(?:bearer\s+)?"
+    r"|(?=\bhf_\w{20})|//[^/\s:]*:(?=[^/\s]+@))"
+    r"""[^\s'",\]\\]+""",
     re.IGNORECASE,
 )
 STAGES = ("plan", "download", "build", "mirror", "register", "deploy", "verify", "report")
@@ -171,10 +177,10 @@ def _failed(record: StageRecord, error: BaseException, seconds: float) -> StageR
         if quoted := [harmless(note) for note in getattr(error, "__notes__", ())[:_QUOTED]]:
             told["evidence"] = quoted
         return replace(record, status="failed", seconds=seconds, error=str(error), result=told)
-    text = _SECRET.sub(r"\1\2***", f"{type(error).__name__}: {error}".removesuffix(": "))
+    text = _SECRET.sub(r"\1\2\3\4\5***", f"{type(error).__name__}: {error}".removesuffix(": "))
     return replace(record, status="failed", seconds=seconds, error=text)
 
 
 def harmless(quoted: str) -> str:
     """Return a line that another wrote, without what looks like a secret."""
-    return line(_SECRET.sub(r"\1\2***", quoted))
+    return line(_SECRET.sub(r"\1\2\3\4\5***", quoted))

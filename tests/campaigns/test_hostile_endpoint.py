@@ -66,6 +66,7 @@ ODD: dict[str, Change] = {
     "nested-deeply": body(nested(100_000)),
     "endless": always(endless()),
     "endless-refusal": always(endless(status=500)),
+    "endless-refusal-of-a-router": always(endless(status=503)),
     "endless-lines": always(endless(b"", b"data: {}\n" * 1000)),
     "refusal-that-steers-the-terminal": told({"message": ESCAPE}, 500),
     "redirect-loop": lambda request, answered: Response(302, {"Location": request.target}),

@@ -19,6 +19,22 @@ from tests.servers.hub import HubServer
 
 MINIATURE = (sys.executable, "-m", "tests.campaigns.miniature")
 ROOT = Path(__file__).resolve().parents[2]
+# With job control, else nothing is there that could wake a stopped process.
+SHELL = ("bash", "-c", 'set -m; "$@"; echo shell: $?; fg > /dev/null', "bash")
+HELD = """
+import os, signal, threading
+from modelcar.resting import resting
+guard, held = threading.RLock(), threading.Event()
+def hold():
+    guard.acquire()
+    held.set()
+    threading.Event().wait()
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+with resting(lambda: 1, guard):
+    os.kill(os.getpid(), signal.SIGTSTP)
+print("it goes on")
+"""
 LARGE = 6 << 20
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 MOVES = re.compile(r"\x1b\[[0-9;]*[A-HJK]")
@@ -118,9 +134,8 @@ def test_the_terminal_may_become_narrower_meanwhile(
 def test_a_run_that_rests_leaves_the_terminal_to_the_shell(
     tmp_path: Path, oci_registry: DockerRegistry, base: DigestReference
 ) -> None:
-    # With job control, else nothing is there that a stopped process could be woken by.
-    shell = ("bash", "-c", 'set -m; "$@"; echo shell: $?; fg > /dev/null', "bash", *MINIATURE)
-    with held_run(tmp_path, oci_registry, base, (100, 30), shell) as (command, gates):
+    program = (*SHELL, *MINIATURE)
+    with held_run(tmp_path, oci_registry, base, (100, 30), program) as (command, gates):
         command.await_shown("MB/s")
         command.rest_now()
         command.await_shown("shell: 148")  # 128 and SIGTSTP
@@ -133,6 +148,13 @@ def test_a_run_that_rests_leaves_the_terminal_to_the_shell(
     at = left.index("shell: 148")
     assert any(line.startswith("total") for line in left[:at]), "what was shown before stays"
     assert [line.split()[0] for line in left[at:] if line.split(" ")[0] in STAGES] == [*STAGES]
+
+
+def test_a_picture_that_is_never_ready_keeps_nobody_from_resting(tmp_path: Path) -> None:
+    program = (*SHELL, sys.executable, "-c", HELD)
+    with Command(tmp_path, (), (80, 24), program, PYTHONPATH=str(ROOT)) as command:
+        shown = plain(command.rest())
+    assert shown.index("shell: 148") < shown.index("it goes on")
 
 
 def test_without_colour_nothing_is_coloured(

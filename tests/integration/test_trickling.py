@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelcar import connections, retries, trust
+from modelcar import connections, pace, retries, trust
 from modelcar.errors import DeployError, HubError, OciRegistryError
 from modelcar.hub import Hub
 from modelcar.oci.reference import Repository
@@ -16,30 +16,34 @@ from modelcar.oci.registry import OciRepository
 from modelcar.serving.smoke import smoke
 from modelcar.values import Digest, ModelSource
 from tests.byte_path import REPO, safetensors
+from tests.campaigns.hostile import RawServer
 from tests.servers.certificate import self_signed
 from tests.servers.hub import HubServer
 from tests.servers.loopback import Bytes, Content, LoopbackServer, Request, Response
-from tests.servers.vllm import VllmServer
+from tests.servers.vllm import COMPLETIONS, WORDS, VllmServer, events
 
 WEIGHTS = "model.safetensors"
 BLOB = b"0" * 2000
 FILES = {"config.json": b"{}", WEIGHTS: safetensors(2000)}
 CDN = "/cdn/"
-SECONDS = 0.4
-"""What a block may take; bytes come ten times as fast, and never end in time."""
+SECONDS, PAUSE = 1.0, 0.25
+"""What a block may take, and what is between two bytes: they never end in time."""
 
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "EVERY", SECONDS / 20)
     monkeypatch.setattr(connections, "STORE", SECONDS)
     monkeypatch.setattr(retries, "PAUSE", 0.01)
+    monkeypatch.setattr(retries, "ATTEMPTS", 2)
 
 
 @dataclass(frozen=True)
 class Trickle:
-    """The bytes of other content, one at a time."""
+    """The bytes of other content, one at a time after those that come at once."""
 
     content: Content
+    at_once: int
 
     @property
     def size(self) -> int:
@@ -47,24 +51,25 @@ class Trickle:
 
     def blocks(self, start: int, stop: int) -> Iterator[bytes]:
         for block in self.content.blocks(start, stop):
-            for byte in block:
-                time.sleep(SECONDS / 10)
+            yield block[: self.at_once]
+            for byte in block[self.at_once :]:
+                time.sleep(PAUSE)
                 yield bytes((byte,))
 
 
 class Trickling(LoopbackServer):
     """Answers the next `times` requests for what is named so byte by byte."""
 
-    named, times = "", 0
+    named, times, at_once = "", 0, 0
 
-    def trickle(self, named: str, times: int = 99) -> None:
-        self.named, self.times = named, times
+    def trickle(self, named: str, times: int = 99, at_once: int = 0) -> None:
+        self.named, self.times, self.at_once = named, times, at_once
 
     def answer(self, request: Request) -> Response:
         answered = super().answer(request)
         if self.times and self.named in request.path and answered.content.size:
             self.times -= 1
-            return replace(answered, content=Trickle(answered.content))
+            return replace(answered, content=Trickle(answered.content, self.at_once))
         return answered
 
 
@@ -117,6 +122,14 @@ def test_one_in_tls_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     trust.tls_context.cache_clear()
 
 
+def test_what_follows_an_answer_without_end_is_given_up() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    with RawServer(head, b"a: b\r\n", ending=b"") as server:
+        source = ModelSource.parse(f"hf://{REPO}")
+        with pytest.raises(HubError, match="comes too slowly"):
+            Hub(server.url).listing(source)
+
+
 def test_a_listing_that_trickles_is_given_up() -> None:
     with TricklingHub({REPO: FILES}) as server:
         server.trickle("/api/models/")
@@ -130,7 +143,7 @@ def test_a_blob_that_trickles_is_given_up() -> None:
         repository = OciRepository(Repository(server.url.removeprefix("http://"), "a/b"))
         assert b"".join(repository.open_blob(digest)) == BLOB
         server.trickle("/blobs/")
-        with pytest.raises(OciRegistryError, match="the connection broke"):
+        with pytest.raises(OciRegistryError, match="comes too slowly"):
             b"".join(repository.open_blob(digest))
 
 
@@ -139,11 +152,18 @@ def test_an_endpoint_that_trickles_is_given_up(path: str) -> None:
     with TricklingVllm("tiny") as server:
         server.trickle(path)
         with pytest.raises(DeployError, match=f"{path}: its answer comes too slowly"):
-            smoke(server.url, "tiny", timeout=SECONDS)
+            smoke(server.url, "tiny", timeout=2 * SECONDS, retries=0)
 
 
 def test_an_endpoint_whose_refusal_trickles_is_given_up() -> None:
     with TricklingVllm("tiny", tasks=()) as server:
         server.trickle("/v1/completions")
         with pytest.raises(DeployError, match="/v1/completions: its answer comes too slowly"):
-            smoke(server.url, "tiny", timeout=SECONDS)
+            smoke(server.url, "tiny", timeout=2 * SECONDS, retries=0)
+
+
+def test_a_model_that_said_a_word_in_time_answers() -> None:
+    first = next(events(COMPLETIONS, WORDS)).encode()
+    with TricklingVllm("tiny") as server:
+        server.trickle(COMPLETIONS, at_once=len(first))
+        assert smoke(server.url, "tiny", timeout=2 * SECONDS, retries=0).text == WORDS[0]

@@ -83,7 +83,7 @@ def test_a_router_that_does_not_know_the_service_yet_is_asked_again(vllm: VllmSe
 def test_a_router_that_never_knows_it_is_told(vllm: VllmServer) -> None:
     vllm.fail("/v1/models", 503, times=9)
 
-    with pytest.raises(DeployError, match=r"/v1/models: too many 503 error responses; look at"):
+    with pytest.raises(DeployError, match=r"/v1/models: HTTP 503: out of order; look at"):
         smoke(vllm.url, "mistral", retries=1)
 
 

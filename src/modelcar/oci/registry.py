@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from urllib3.exceptions import HTTPError
 
+from modelcar import connections, pace
 from modelcar.errors import ImageError, OciRegistryError
 from modelcar.oci import auth
 from modelcar.oci.content import Content
@@ -24,8 +25,8 @@ from modelcar.oci.store import (
     RawManifest,
 )
 from modelcar.oci.upload import Upload
-from modelcar.pace import Pace
 from modelcar.values import Digest
+from modelcar.wording import line
 
 _ACCEPT: Final = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX))
 _BLOCK: Final = 1 << 20
@@ -65,12 +66,15 @@ class OciRepository:
         """Yield the blob's bytes and compare their digest at the end; raise ImageError."""
         response, sha256 = self._follow(self._session.url(f"blobs/{digest}")), hashlib.sha256()
         try:
-            for block in Pace().blocks(response, _BLOCK):
+            for block in pace.blocks(response, _BLOCK, connections.STORE):
                 sha256.update(block)
                 yield block
         except HTTPError as error:
             what = f"reading blob {digest} from {self._repository}"
-            raise OciRegistryError(what, "the connection broke", "run it again") from error
+            why = f"the connection broke ({line(str(error))})"
+            raise OciRegistryError(what, why, "run it again") from error
+        finally:
+            response.close()
         if sha256.hexdigest() != digest.hex:
             why = f"its bytes have the digest sha256:{sha256.hexdigest()}"
             raise ImageError(f"blob {digest} of {self._repository}", why, _DAMAGED)

@@ -74,7 +74,7 @@ def _parse(text: str | bytes) -> Any:
 
 def _event(told: Any) -> Event:
     match told:
-        case {"error": error}:
+        case {"error": error} if error:
             return Event(error=json.dumps(error)[:_TEXT])
         case {"choices": [choice, *_]}:
             return Event(_word(choice), _tokens(told))
