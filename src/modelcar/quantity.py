@@ -3,8 +3,9 @@
 import re
 from decimal import Decimal
 
-PATTERN = "([0-9]{1,18}(?:[.][0-9]{1,9})?)([KMGTPE]i|[numkMGTPE]|[eE][0-9]{1,2})?"
-_MEANT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgtpe])i?b?(?:yte(?:s)?)?\s*", re.IGNORECASE)
+_NUMBER = "([0-9]{1,18}(?:[.][0-9]{1,9})?)"
+PATTERN = _NUMBER + "([KMGTPE]i|[numkMGTPE]|[eE][0-9]{1,2})?"
+_MEANT = re.compile(rf"\s*{_NUMBER}\s*([kmgtpe])i?b?(?:ytes?)?\s*", re.IGNORECASE)
 _SMALL = {"n": -9, "u": -6, "m": -3}
 _POWERS = "kMGTPE"
 

@@ -211,7 +211,7 @@ SITES: dict[str, tuple[bytes, str]] = {
     "hub-at-a-port-that-is-none": (b"hub: https://h:99999\n", "hub"),
     "hub-is-a-file": (b"hub: file:///etc/passwd\n", "hub"),
     "hub-of-other-letters": ("hub: https://\uff48\uff55\uff42\u2100.example\n".encode(), "hub"),
-    "chunk-of-other-digits": ("chunk_size: \u0663Gi\n".encode(), ""),
+    "chunk-of-other-digits": ("chunk_size: \u0663Gi\n".encode(), "try 100Mi"),
     "chunk-of-digits-that-are-none": ("chunk_size: \u00b2\n".encode(), "chunk_size"),
     "chunk-of-exa": (b"chunk_size: '9e99'\n", ""),
     "place-that-leads-elsewhere": (b"oci_registry: quay.io/../x\n", "oci_registry"),

@@ -98,6 +98,12 @@ def copied(text: str) -> Any:
     return compare(TagReference(REPOSITORY, "1"), Digest(HEX), Digest.parse(text))
 
 
+def meant(text: str) -> Any:
+    found = quantity.meant(text)
+    assert found is None or quantity.parse(found) is not None
+    return found
+
+
 PARSERS: dict[str, Parser] = {
     "digest": Digest.parse,
     "digest-of-a-stranger": Digest.read,
@@ -113,7 +119,7 @@ PARSERS: dict[str, Parser] = {
     "login-at": lambda text: find(Repository(text, "x")),
     "skopeo's-digest": copied,
     "quantity": quantity.parse,
-    "quantity-that-is-meant": quantity.meant,
+    "quantity-that-is-meant": meant,
     "path": path_fault,
     "weight": is_weight,
     "weight-part": Part.parse,
