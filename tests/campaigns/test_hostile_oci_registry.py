@@ -369,7 +369,7 @@ BASES: dict[str, tuple[dict[str, Change], str]] = {
                 ]
             }
         ),
-        "the registry answered with",
+        "the OCI registry answered with",
     ),
     "manifest-that-is-endless": ({"/manifests/": always(endless())}, "more than 4194304 bytes"),
     "layer-that-is-endless": (
