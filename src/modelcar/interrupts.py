@@ -2,12 +2,14 @@
 
 A thread hears of the signal through the pipe that the C handler writes to: the main thread may be
 in a call that no exception ends, such as the resolution of a name. Only the first signal raises:
-one that came while the command puts things away would break that off.
+one that came while the command puts things away would break that off. What it raises is lost where
+Python passes errors over, as in `__del__` and weak references' callbacks: then it is raised again.
 """
 
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +21,21 @@ from modelcar.errors import Stopped
 
 Leave = Callable[[int], NoReturn]
 """Ends the process with an exit code."""
+Hook = Callable[["sys.UnraisableHookArgs"], object]
 LONGEST: Final = 1.5
 """Seconds in which what was begun may be put away."""
 _RAISED: Final[Mapping[int, type[KeyboardInterrupt]]] = {
     signal.SIGINT: KeyboardInterrupt,
     signal.SIGTERM: Stopped,
 }
+
+
+_AGAIN: Final = signal.SIGURG
+"""What the thread that watches sends to the main thread; nobody else sends it, or minds it."""
+_LOST: Final = 0
+"""What is written to the pipe where an interrupt was lost: no signal has this number."""
+_BREATH: Final = 0.01
+"""Seconds in which what has lost an interrupt is over."""
 
 
 @contextmanager
@@ -39,11 +50,14 @@ def heeded(leave: Leave) -> Iterator[None]:
     heard, told = os.pipe()
     os.set_blocking(told, False)
     before, pipe = _handle(_first), signal.set_wakeup_fd(told)
+    before[_AGAIN] = signal.signal(_AGAIN, _once_more) or signal.SIG_DFL
+    passed_over, sys.unraisablehook = sys.unraisablehook, _lost(told, sys.unraisablehook)
     watch = threading.Thread(target=_watch, args=(heard, leave), name="interrupts", daemon=True)
     watch.start()
     try:
         yield
     finally:
+        sys.unraisablehook = passed_over
         signal.set_wakeup_fd(pipe)
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -64,6 +78,7 @@ class _Shield:
 
     depth = 0
     struck: type[KeyboardInterrupt] | None = None
+    lost: type[KeyboardInterrupt] = KeyboardInterrupt
 
 
 @contextmanager
@@ -84,9 +99,30 @@ def kept_off() -> Iterator[None]:
 
 def _first(number: int, frame: FrameType | None) -> None:
     _handle(_later)
+    _strike(_RAISED[number])
+
+
+def _once_more(number: int, frame: FrameType | None) -> None:
+    _strike(_Shield.lost)
+
+
+def _strike(kind: type[KeyboardInterrupt]) -> None:
     if not _Shield.depth:
-        raise _RAISED[number]
-    _Shield.struck = _RAISED[number]
+        raise kind
+    _Shield.struck = kind
+
+
+def _lost(told: int, passed_over: Hook) -> Hook:
+    """Return what hears of an error that is passed over: an interrupt is no error, but wanted."""
+
+    def hook(given: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(given.exc_type, KeyboardInterrupt):
+            passed_over(given)
+            return
+        _Shield.lost = given.exc_type
+        os.write(told, bytes([_LOST]))
+
+    return hook
 
 
 def _later(number: int, frame: FrameType | None) -> None:
@@ -106,6 +142,9 @@ def _goes_on(heard: int) -> bool:
             return True
         if not (sent := os.read(heard, 1)) or sent[0] in _RAISED:
             return sent != b""
+        if sent[0] == _LOST and (main := threading.main_thread().ident):
+            time.sleep(_BREATH)
+            signal.pthread_kill(main, _AGAIN)
     return True
 
 

@@ -63,6 +63,25 @@ def test_an_interrupt_is_a_keyboard_interrupt() -> None:
     assert ended(process, 2.0) == (0, "heard\nended\n")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_where_python_passes_errors_over_comes_again(number: signal.Signals) -> None:
+    work = f'type("Last", (), {{"__del__": lambda self: [{WAITS.replace("; ", ", ")}]}})()'
+    process = start(f"interrupts.LONGEST = 600.0; {work}; threading.Event().wait()")
+    process.send_signal(number)
+    assert ended(process, 2.0) == (0, "heard\nended\n")
+
+
+def test_what_else_is_passed_over_is_told_as_before() -> None:
+    told = list[str]()
+    before, sys.unraisablehook = sys.unraisablehook, lambda given: told.append(str(given.exc_value))
+    try:
+        with interrupts.heeded(unexpected):
+            type("Last", (), {"__del__": lambda self: 1 / 0})()
+    finally:
+        sys.unraisablehook = before
+    assert told == ["division by zero"]
+
+
 def test_what_is_put_away_too_long_is_left() -> None:
     process = start(WAITS, "threading.Event().wait()")
     process.send_signal(signal.SIGINT)
