@@ -31,7 +31,7 @@ test: setup  ## Run the whole test suite; it ends by listing what it skipped and
 	@scripts/install-tools.sh umoci apache2-utils openssl 'strace?' 'curl?' 'kubernetes-client?'
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-campaign: setup  ## Try to break the main job (an hour and a half), and write docs/reliability.md's figures.
+campaign: setup  ## Try to break the main job (about an hour), and write docs/reliability.md's figures.
 	@scripts/install-tools.sh umoci apache2-utils openssl 'strace?' 'curl?' 'kubernetes-client?'
 	@rm -rf .campaign
 	@CAMPAIGN=full $(BIN)/python -m pytest -n 2 --dist load tests/campaigns
