@@ -52,8 +52,10 @@ def small(
     Where it is compressed, which nobody asked for, no more than that comes of it. It has so many
     seconds, or as many as to store something; raises urllib3's HTTPError.
     """
-    data = b"".join(pace.whole(response, most, seconds or STORE))
-    body = BytesIO(_plain(data, response, most))
+    data = bytearray()  # a list of its blocks may be many times larger
+    for block in pace.whole(response, most, seconds or STORE):
+        data += block
+    body = BytesIO(_plain(bytes(data), response, most))
     return urllib3.HTTPResponse(body, response.headers, response.status, decode_content=False)
 
 

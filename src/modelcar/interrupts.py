@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final, NoReturn
 
 from modelcar.errors import Stopped
@@ -34,8 +34,9 @@ _AGAIN: Final = signal.SIGURG
 """What the thread that watches sends to the main thread; nobody else sends it, or minds it."""
 _LOST: Final = 0
 """What is written to the pipe where an interrupt was lost: no signal has this number."""
-_BREATH: Final = 0.01
-"""Seconds in which what has lost an interrupt is over."""
+_NUDGE: Final = 0.05
+"""Seconds after which the main thread is woken that has not heard of an interrupt: one may come
+just before it waits for a lock, which then lasts."""
 
 
 @contextmanager
@@ -47,6 +48,7 @@ def heeded(leave: Leave) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _Shield.heard, _Shield.lost = False, None
     heard, told = os.pipe()
     os.set_blocking(told, False)
     before, pipe = _handle(_first), signal.set_wakeup_fd(told)
@@ -78,7 +80,10 @@ class _Shield:
 
     depth = 0
     struck: type[KeyboardInterrupt] | None = None
-    lost: type[KeyboardInterrupt] = KeyboardInterrupt
+    heard = False
+    lost: type[KeyboardInterrupt] | None = None
+    passing: CodeType | None = None
+    """What Python calls for an error that it passes over: what is raised there is lost again."""
 
 
 @contextmanager
@@ -99,11 +104,15 @@ def kept_off() -> Iterator[None]:
 
 def _first(number: int, frame: FrameType | None) -> None:
     _handle(_later)
+    _Shield.heard = True
     _strike(_RAISED[number])
 
 
 def _once_more(number: int, frame: FrameType | None) -> None:
-    _strike(_Shield.lost)
+    kind = _Shield.lost
+    if kind is not None and not (frame and frame.f_code is _Shield.passing):
+        _Shield.lost, _Shield.heard = None, True
+        _strike(kind)
 
 
 def _strike(kind: type[KeyboardInterrupt]) -> None:
@@ -119,9 +128,10 @@ def _lost(told: int, passed_over: Hook) -> Hook:
         if not issubclass(given.exc_type, KeyboardInterrupt):
             passed_over(given)
             return
-        _Shield.lost = given.exc_type
+        _Shield.lost, _Shield.heard = given.exc_type, False
         os.write(told, bytes([_LOST]))
 
+    _Shield.passing = hook.__code__
     return hook
 
 
@@ -136,15 +146,17 @@ def _watch(heard: int, leave: Leave) -> None:
 
 def _goes_on(heard: int) -> bool:
     """Return whether the work still goes on when its time is up, or another interrupt came."""
-    end = time.monotonic() + LONGEST
-    while (left := end - time.monotonic()) > 0:
-        if not select.select([heard], [], [], left)[0]:
-            return True
+    nudged = time.monotonic()
+    end = nudged + LONGEST
+    while (left := end - (now := time.monotonic())) > 0:
+        if not _Shield.heard and now - nudged >= _NUDGE:
+            nudged = now
+            signal.pthread_kill(threading.main_thread().ident or 0, _AGAIN)
+        patience = left if _Shield.heard else min(left, _NUDGE)
+        if not select.select([heard], [], [], patience)[0]:
+            continue
         if not (sent := os.read(heard, 1)) or sent[0] in _RAISED:
             return sent != b""
-        if sent[0] == _LOST and (main := threading.main_thread().ident):
-            time.sleep(_BREATH)
-            signal.pthread_kill(main, _AGAIN)
     return True
 
 

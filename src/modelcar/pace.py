@@ -46,7 +46,7 @@ def whole(response: urllib3.BaseHTTPResponse, most: int, seconds: float) -> Iter
     At most `most` bytes and one are read. Raises TooSlow, and what urllib3 raises.
     """
     left = most + 1
-    with _looked_at(response, seconds) as reading:
+    with _looked_at(response, seconds, always=True) as reading:
         while left and (block := reading.take(partial(_next, response, left))):
             left -= len(block)
             yield block
@@ -59,10 +59,10 @@ def _next(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
 
 
 class _Reading:
-    """One answer that is read; what its reader does between two blocks takes no time of it."""
+    """One answer that is read: its time passes `always`, or only while its reader waits."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, seconds: float) -> None:
-        self._response, self._seconds = response, seconds
+    def __init__(self, response: urllib3.BaseHTTPResponse, seconds: float, always: bool) -> None:
+        self._response, self._seconds, self._always = response, seconds, always
         self._waits = self._late = False
         self.begin()
 
@@ -87,7 +87,7 @@ class _Reading:
 
     def look(self) -> None:
         """Take a look's time from it; where none is left, break it off."""
-        self._left -= EVERY if self._waits else 0.0
+        self._left -= EVERY if self._waits or self._always else 0.0
         if self._left >= 0 or self._late:
             return
         # What `HTTPResponse.shutdown` calls, but that lets a fast peer go on: Linux ends a
@@ -104,8 +104,10 @@ _thread: Final[list[threading.Thread]] = []
 
 
 @contextmanager
-def _looked_at(response: urllib3.BaseHTTPResponse, seconds: float) -> Iterator[_Reading]:
-    reading = _Reading(response, seconds)
+def _looked_at(
+    response: urllib3.BaseHTTPResponse, seconds: float, *, always: bool = False
+) -> Iterator[_Reading]:
+    reading = _Reading(response, seconds, always)
     with _guard:
         _readings.add(reading)
         if not _thread:

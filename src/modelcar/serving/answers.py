@@ -54,13 +54,16 @@ def events(blocks: Iterable[bytes]) -> Iterator[Event]:
 
 
 def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    rest, taken = b"", 0
+    rest, taken = bytearray(), 0
     for block in blocks:
         if (taken := taken + len(block)) > MOST:
             raise ValueError(f"it is longer than {MOST} bytes")
-        *lines, rest = (rest + block).split(b"\n")
-        yield from lines
-    yield rest
+        first, *more = block.split(b"\n")
+        rest += first
+        for begun in more:
+            yield bytes(rest)
+            rest = bytearray(begun)
+    yield bytes(rest)
 
 
 def _parse(text: str | bytes) -> Any:
