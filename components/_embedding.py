@@ -50,12 +50,6 @@ def unpacked(text: str) -> bytes:
     return base64.b85decode(text.translate(str.maketrans(_PLAIN, _STRANGE)))
 
 
-def sources(text: str) -> dict[str, str]:
-    """Return the files in what `archive` wrote as `text`, by path."""
-    parts = bz2.decompress(unpacked(text)).decode().split("\0")
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
 def _files(source: Path, texts: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     for name, text in texts.items():
         path = file_of(source, name)

@@ -28,8 +28,6 @@ _RAISED: Final[Mapping[int, type[KeyboardInterrupt]]] = {
     signal.SIGINT: KeyboardInterrupt,
     signal.SIGTERM: Stopped,
 }
-
-
 _AGAIN: Final = signal.SIGURG
 """What the thread that watches sends to the main thread; nobody else sends it, or minds it."""
 _LOST: Final = 0

@@ -177,10 +177,15 @@ def _failed(record: StageRecord, error: BaseException, seconds: float) -> StageR
         if quoted := [harmless(note) for note in getattr(error, "__notes__", ())[:_QUOTED]]:
             told["evidence"] = quoted
         return replace(record, status="failed", seconds=seconds, error=str(error), result=told)
-    text = _SECRET.sub(r"\1\2\3\4\5***", f"{type(error).__name__}: {error}".removesuffix(": "))
+    text = _hidden(f"{type(error).__name__}: {error}".removesuffix(": "))
     return replace(record, status="failed", seconds=seconds, error=text)
 
 
 def harmless(quoted: str) -> str:
     """Return a line that another wrote, without what looks like a secret."""
-    return line(_SECRET.sub(r"\1\2\3\4\5***", quoted))
+    return line(_hidden(quoted))
+
+
+def _hidden(text: str) -> str:
+    """Return `text` with what stands before a secret, and none: one group of each form is met."""
+    return _SECRET.sub(r"\1\2\3\4\5***", text)

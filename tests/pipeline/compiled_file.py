@@ -1,5 +1,6 @@
 """A compiled pipeline, read as data: its executors, their commands, and what they embed."""
 
+import bz2
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from components import _embedding
+from components._embedding import unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "compiled" / "modelcar.yaml"
@@ -53,7 +54,7 @@ class Executor:
     @property
     def sources(self) -> dict[str, str]:
         """Return the files of its archive, by path."""
-        return _embedding.sources(self.embedded)
+        return sources(self.embedded)
 
     @property
     def requirements(self) -> list[str]:
@@ -106,3 +107,9 @@ class CompiledPipeline:
             label.removeprefix("exec-"): Executor(label, part["container"], settings[label])
             for label, part in pipeline["deploymentSpec"]["executors"].items()
         }
+
+
+def sources(text: str) -> dict[str, str]:
+    """Return the files in an archive of the library's code, by path."""
+    parts = bz2.decompress(unpacked(text)).decode().split("\0")
+    return dict(zip(parts[::2], parts[1::2], strict=True))

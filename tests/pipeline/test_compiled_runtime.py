@@ -12,10 +12,16 @@ from pathlib import Path
 import pytest
 
 from components._carried import SHARING, carried, source_of
-from components._embedding import sources
 from components._reaching import reached
 from tests.pipeline.argo_size import packed
-from tests.pipeline.compiled_file import EVERY, OVERLAPPED, SHIPPED, CompiledPipeline, Executor
+from tests.pipeline.compiled_file import (
+    EVERY,
+    OVERLAPPED,
+    SHIPPED,
+    CompiledPipeline,
+    Executor,
+    sources,
+)
 
 PIPELINE, OTHER = CompiledPipeline(SHIPPED), CompiledPipeline(OVERLAPPED)
 EXECUTORS = {**OTHER.executors, **PIPELINE.executors}

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from components import _pins
-from components._embedding import archive, sources
+from components._embedding import archive
 from components._pins import closure
 from components._reaching import reached
+from tests.pipeline.compiled_file import sources
 
 
 def source(folder: Path, files: dict[str, str]) -> Path:
